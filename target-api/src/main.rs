@@ -1,0 +1,3 @@
+//! The `target-api` binary.
+
+fn main() {}

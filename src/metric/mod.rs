@@ -1,1 +1,21 @@
-//! Room `metric`.
+//! What was observed: labels, samples, histograms, and the windows that workers hand over each second.
+//!
+//! Main types: [`Labels`] say what a sample is about, [`RequestStats`] and the other sinks hold what was seen, a
+//! [`Window`] is one worker's second, a [`Totals`] is the whole run. This room knows nothing of tokio, Rhai, HTTP clients
+//! or SQL. Workers write windows; `pipeline` merges them; `record` keeps the result.
+
+pub mod failure;
+pub mod histogram;
+pub mod labels;
+pub mod resource;
+pub mod sink;
+pub mod threshold;
+pub mod totals;
+pub mod window;
+
+pub use failure::FailureKind;
+pub use histogram::{Histogram, Quantile};
+pub use labels::Labels;
+pub use sink::{CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats};
+pub use totals::Totals;
+pub use window::Window;

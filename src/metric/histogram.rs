@@ -1,0 +1,362 @@
+//! Time distributions; the only file that names `hdrhistogram`.
+//!
+//! Values are nanoseconds with three significant digits (relative error at most 0.1 %, METHODS.md section 8). The exact
+//! minimum, maximum and sum are kept beside the buckets. A histogram with few values keeps them as they are, so that
+//! thousands of rare series cost bytes, not a table of buckets each.
+
+use std::time::Duration;
+
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+/// Significant decimal digits of the buckets of run totals.
+const TOTAL_DIGITS: u8 = 3;
+/// Significant decimal digits of what is stored for one second: error at most 0.78 %, a tenth of the size.
+const SECOND_DIGITS: u8 = 2;
+/// Up to this many values are kept as they are: 8 KiB, against some 150 KiB of buckets.
+const FEW_VALUES: usize = 1024;
+
+/// A quantile in 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Quantile(f64);
+
+impl Quantile {
+    /// The median.
+    pub const P50: Self = Self(0.50);
+    /// The 90th percentile.
+    pub const P90: Self = Self(0.90);
+    /// The 95th percentile.
+    pub const P95: Self = Self(0.95);
+    /// The 99th percentile.
+    pub const P99: Self = Self(0.99);
+    /// The 99.9th percentile.
+    pub const P99_9: Self = Self(0.999);
+
+    /// The quantile of a percentile in 0..=100; `None` outside.
+    #[must_use]
+    pub fn from_percentile(percentile: f64) -> Option<Self> {
+        (0.0..=100.0).contains(&percentile).then_some(Self(percentile / 100.0))
+    }
+
+    /// The quantile in 0..=1.
+    #[must_use]
+    pub fn as_ratio(self) -> f64 {
+        self.0
+    }
+
+    /// Samples needed before this quantile is worth printing: the smallest n for which at least one sample lies above it
+    /// on average, n (1 − q) ≥ 1. Zero for q = 1.
+    #[must_use]
+    pub fn samples_needed(self) -> u64 {
+        let tail = 1.0 - self.0;
+        if tail <= f64::EPSILON { 1 } else { (1.0 / tail - 1e-9).ceil() as u64 }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Values {
+    Few(Vec<u64>),
+    Many(Box<hdrhistogram::Histogram<u64>>),
+}
+
+/// A distribution of durations.
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    values: Values,
+    /// Exact zeros, counted apart: phases that did not happen (no connect on a kept-alive connection) cost nothing.
+    zeros: u64,
+    count: u64,
+    sum_ns: u128,
+    min_ns: u64,
+    max_ns: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { values: Values::Few(Vec::new()), zeros: 0, count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0 }
+    }
+}
+
+impl Histogram {
+    /// An empty histogram. Allocates nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one value.
+    pub fn record(&mut self, value: Duration) {
+        let ns = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX / 2);
+        self.count += 1;
+        self.sum_ns += u128::from(ns);
+        self.min_ns = self.min_ns.min(ns);
+        self.max_ns = self.max_ns.max(ns);
+        self.insert(ns, 1);
+    }
+
+    /// Adds all of `other`. Exact: merging in any order and grouping gives the same counts.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.count += other.count;
+        self.sum_ns += other.sum_ns;
+        self.min_ns = self.min_ns.min(other.min_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+        self.zeros += other.zeros;
+        match &other.values {
+            Values::Few(values) => values.iter().for_each(|ns| self.insert(*ns, 1)),
+            Values::Many(theirs) => self.many().add(&**theirs).expect("auto-resizing histograms of one precision add"),
+        }
+    }
+
+    fn insert(&mut self, ns: u64, times: u64) {
+        if ns == 0 {
+            self.zeros += times;
+            return;
+        }
+        if let Values::Few(values) = &mut self.values {
+            if values.len() + times as usize <= FEW_VALUES {
+                values.extend(std::iter::repeat_n(ns, times as usize));
+                return;
+            }
+        }
+        self.many().record_n(ns, times).expect("an auto-resizing histogram takes every u64");
+    }
+
+    fn many(&mut self) -> &mut hdrhistogram::Histogram<u64> {
+        if let Values::Few(values) = &self.values {
+            let mut buckets = new_buckets(TOTAL_DIGITS);
+            for ns in values {
+                buckets.record(*ns).expect("an auto-resizing histogram takes every u64");
+            }
+            self.values = Values::Many(Box::new(buckets));
+        }
+        match &mut self.values {
+            Values::Many(buckets) => buckets,
+            Values::Few(_) => unreachable!("converted above"),
+        }
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The smallest value, exact; `None` when empty.
+    #[must_use]
+    pub fn min(&self) -> Option<Duration> {
+        (self.count > 0).then(|| Duration::from_nanos(self.min_ns))
+    }
+
+    /// The largest value, exact; `None` when empty.
+    #[must_use]
+    pub fn max(&self) -> Option<Duration> {
+        (self.count > 0).then(|| Duration::from_nanos(self.max_ns))
+    }
+
+    /// The arithmetic mean, exact; `None` when empty.
+    #[must_use]
+    pub fn mean(&self) -> Option<Duration> {
+        (self.count > 0).then(|| Duration::from_nanos((self.sum_ns / u128::from(self.count)) as u64))
+    }
+
+    /// Sum of all values in seconds.
+    #[must_use]
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_ns as f64 / 1e9
+    }
+
+    /// The value at quantile `q` by nearest rank, within 0.1 % above; `None` when empty.
+    #[must_use]
+    pub fn quantile(&self, q: Quantile) -> Option<Duration> {
+        if self.count == 0 {
+            return None;
+        }
+        let rank = ((q.0 * self.count as f64 - 1e-9).ceil() as u64).clamp(1, self.count);
+        if rank <= self.zeros {
+            return Some(Duration::ZERO);
+        }
+        let rank = rank - self.zeros;
+        let ns = match &self.values {
+            Values::Few(values) => {
+                let mut sorted = values.clone();
+                let (_, ns, _) = sorted.select_nth_unstable(rank as usize - 1);
+                *ns
+            }
+            Values::Many(buckets) => {
+                buckets.value_at_quantile((rank as f64 - 0.5) / buckets.len() as f64)
+            }
+        };
+        Some(Duration::from_nanos(ns.clamp(self.min_ns, self.max_ns)))
+    }
+
+    /// The value at quantile `q`, or `None` when there are too few values to speak of it
+    /// ([`Quantile::samples_needed`]).
+    #[must_use]
+    pub fn supported_quantile(&self, q: Quantile) -> Option<Duration> {
+        if self.count >= q.samples_needed() { self.quantile(q) } else { None }
+    }
+
+    /// HDR V2 deflate bytes at full precision, for the totals of a run. Zeros are included.
+    #[must_use]
+    pub fn to_v2_deflate(&self) -> Vec<u8> {
+        self.encode(TOTAL_DIGITS)
+    }
+
+    /// HDR V2 deflate bytes at two significant digits, for one second of one series.
+    #[must_use]
+    pub fn to_second_v2_deflate(&self) -> Vec<u8> {
+        self.encode(SECOND_DIGITS)
+    }
+
+    fn encode(&self, digits: u8) -> Vec<u8> {
+        let mut buckets = new_buckets(digits);
+        match &self.values {
+            Values::Few(values) => {
+                for ns in values {
+                    buckets.record(*ns).expect("an auto-resizing histogram takes every u64");
+                }
+            }
+            Values::Many(all) => {
+                for value in all.iter_recorded() {
+                    buckets
+                        .record_n(value.value_iterated_to(), value.count_at_value())
+                        .expect("an auto-resizing histogram takes every u64");
+                }
+            }
+        }
+        if self.zeros > 0 {
+            buckets.record_n(0, self.zeros).expect("zero fits");
+        }
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&buckets, &mut bytes)
+            .expect("serialising to memory cannot fail");
+        bytes
+    }
+
+    /// Reads what [`Histogram::to_v2_deflate`] wrote. The exact sum and extremes are those of the buckets, within their
+    /// precision.
+    ///
+    /// # Errors
+    /// Bytes that are no V2 or V2-deflate histogram.
+    pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, HistogramError> {
+        let buckets: hdrhistogram::Histogram<u64> = Deserializer::new()
+            .deserialize(&mut std::io::Cursor::new(bytes))
+            .map_err(|error| HistogramError { reason: format!("{error:?}") })?;
+        let mut histogram = Self::new();
+        for value in buckets.iter_recorded() {
+            let (ns, times) = (value.value_iterated_to(), value.count_at_value());
+            histogram.count += times;
+            histogram.sum_ns += u128::from(ns) * u128::from(times);
+            histogram.min_ns = histogram.min_ns.min(ns);
+            histogram.max_ns = histogram.max_ns.max(ns);
+            histogram.insert(ns, times);
+        }
+        Ok(histogram)
+    }
+
+    /// Puts back the exact extremes and sum that were stored beside the buckets.
+    #[must_use]
+    pub fn with_exact(mut self, min: Duration, max: Duration, sum_seconds: f64) -> Self {
+        if self.count > 0 {
+            self.min_ns = min.as_nanos() as u64;
+            self.max_ns = max.as_nanos() as u64;
+            self.sum_ns = (sum_seconds * 1e9) as u128;
+        }
+        self
+    }
+}
+
+/// Stored bytes that are not a histogram.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stored histogram cannot be read: {reason}")]
+pub struct HistogramError {
+    /// What the decoder said.
+    pub reason: String,
+}
+
+fn new_buckets(digits: u8) -> hdrhistogram::Histogram<u64> {
+    let mut buckets = hdrhistogram::Histogram::new(digits).expect("1 to 5 significant digits are valid");
+    buckets.auto(true);
+    buckets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(values_us: impl IntoIterator<Item = u64>) -> Histogram {
+        let mut histogram = Histogram::new();
+        values_us.into_iter().for_each(|us| histogram.record(Duration::from_micros(us)));
+        histogram
+    }
+
+    #[test]
+    fn quantiles_are_within_a_thousandth_of_the_truth() {
+        for n in [100_u64, 5000] {
+            let histogram = filled(1..=n);
+            for (q, rank) in [(Quantile::P50, n / 2), (Quantile::P95, n * 95 / 100), (Quantile::P99, n * 99 / 100)] {
+                let got = histogram.quantile(q).expect("not empty").as_nanos() as f64;
+                let truth = rank as f64 * 1000.0;
+                assert!((got - truth).abs() / truth <= 0.001, "n={n} q={q:?} got {got} for {truth}");
+            }
+            assert_eq!(histogram.min(), Some(Duration::from_micros(1)));
+            assert_eq!(histogram.max(), Some(Duration::from_micros(n)));
+        }
+    }
+
+    #[test]
+    fn merging_in_any_grouping_gives_the_same_distribution() {
+        let whole = filled((1..=3000).chain(1..=3000));
+        let mut merged = filled(1..=10);
+        merged.merge(&filled(11..=3000));
+        let mut other = Histogram::new();
+        other.merge(&filled(1..=3000));
+        other.merge(&merged);
+        assert_eq!(other.count(), whole.count());
+        assert_eq!(other.mean(), whole.mean());
+        for q in [Quantile::P50, Quantile::P90, Quantile::P99_9] {
+            assert_eq!(other.quantile(q), whole.quantile(q));
+        }
+    }
+
+    #[test]
+    fn zeros_count_and_cost_no_bucket() {
+        let mut histogram = Histogram::new();
+        for _ in 0..90 {
+            histogram.record(Duration::ZERO);
+        }
+        for _ in 0..10 {
+            histogram.record(Duration::from_millis(5));
+        }
+        assert_eq!(histogram.quantile(Quantile::P90), Some(Duration::ZERO));
+        assert_eq!(histogram.quantile(Quantile::P95), Some(Duration::from_millis(5)));
+        let back = Histogram::from_v2_deflate(&histogram.to_v2_deflate()).expect("round trip");
+        assert_eq!((back.count(), back.quantile(Quantile::P90)), (100, Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn stored_bytes_keep_the_counts_and_the_quantiles() {
+        for n in [10_u64, 4000] {
+            let histogram = filled(1..=n);
+            let back = Histogram::from_v2_deflate(&histogram.to_v2_deflate()).expect("round trip");
+            assert_eq!(back.count(), n);
+            let (a, b) = (histogram.quantile(Quantile::P95), back.quantile(Quantile::P95));
+            let ratio = a.expect("filled").as_secs_f64() / b.expect("filled").as_secs_f64();
+            assert!((ratio - 1.0).abs() < 0.002, "{ratio}");
+        }
+        assert!(Histogram::from_v2_deflate(b"no histogram").is_err());
+    }
+
+    #[test]
+    fn a_percentile_without_enough_values_is_not_available() {
+        let histogram = filled(1..=50);
+        assert!(histogram.supported_quantile(Quantile::P95).is_some());
+        assert_eq!(histogram.supported_quantile(Quantile::P99), None);
+        assert_eq!(Quantile::P99_9.samples_needed(), 1000);
+        assert_eq!(Histogram::new().quantile(Quantile::P50), None);
+    }
+}

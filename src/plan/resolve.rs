@@ -1,0 +1,1 @@
+//! Lays the wishes over each other and checks the whole.

@@ -1,1 +1,11 @@
-//! Room `pipeline`.
+//! Samples become snapshots; snapshots go to outputs.
+//!
+//! The aggregator merges the workers' [`Window`](crate::metric::Window)s once a second into a [`Snapshot`]; the progress
+//! line, the store and every other [`Output`] read the same one, and none of them computes anything again. This room does
+//! not know the engine, and nothing on a request's path waits for it.
+
+pub mod output;
+pub mod snapshot;
+
+pub use output::{Output, OutputError, RunHead};
+pub use snapshot::{PhasePoint, Snapshot, StepPoint};

@@ -9,6 +9,7 @@ pub mod histogram;
 pub mod labels;
 pub mod resource;
 pub mod sink;
+pub mod spelling;
 pub mod threshold;
 pub mod totals;
 pub mod window;

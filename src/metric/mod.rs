@@ -1,1 +1,3 @@
 //! Room `metric`.
+
+pub mod failure;

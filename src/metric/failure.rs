@@ -1,4 +1,5 @@
-//! Why a request failed: one closed list, so that failures can be counted, compared and stored by kind.
+//! Why a request failed: one closed list, so that failures can be counted, compared and stored by
+//! kind.
 
 use std::fmt;
 
@@ -6,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// What went wrong with one request.
 ///
-/// Closed on purpose: a kind is a column in tables and a word in thresholds. In JSON and SQL it is its [`as_str`]
-/// (`connect_refused`, `idle_timeout`, …); those words never change their meaning.
+/// Closed on purpose: a kind is a column in tables and a word in thresholds. In JSON and SQL it is
+/// its [`as_str`] (`connect_refused`, `idle_timeout`, …); those words never change their meaning.
 ///
 /// [`as_str`]: FailureKind::as_str
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,7 +34,8 @@ pub enum FailureKind {
     Reset,
     /// The connection was closed before the response was whole.
     ClosedEarly,
-    /// What arrived is not HTTP as the specification has it, or exceeds the limits of a response head.
+    /// What arrived is not HTTP as the specification has it, or exceeds the limits of a response
+    /// head.
     Protocol,
     /// The body went on past the number of bytes that are read and thrown away.
     BodyTooLarge,

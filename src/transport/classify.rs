@@ -1,8 +1,9 @@
 //! From an error of the HTTP client to a [`FailureKind`].
 //!
-//! By type: the chain of sources is walked, I/O errors are opened, and the operating system's error number, rustls's error
-//! and our resolver's are looked at. One exception: hyper and h2 give their errors no public type that can be reached from
-//! here, so their variants are told apart by the name in the `Debug` form. The tests of this room hold those names.
+//! By type: the chain of sources is walked, I/O errors are opened, and the operating system's error
+//! number, rustls's error and our resolver's are looked at. One exception: hyper and h2 give their
+//! errors no public type that can be reached from here, so their variants are told apart by the
+//! name in the `Debug` form. The tests of this room hold those names.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -70,7 +71,8 @@ impl Evidence {
         if let Some(io) = error.downcast_ref::<io::Error>() {
             self.os_error = io.raw_os_error().or(self.os_error);
             self.io_kind = Some(io.kind());
-            // The source of an I/O error is its inner error's source; the inner error itself is behind `get_ref`.
+            // The source of an I/O error is its inner error's source; the inner error itself is
+            // behind `get_ref`.
             if let Some(inner) = io.get_ref() {
                 self.look_at(inner);
             }
@@ -127,11 +129,37 @@ fn by_name_of_variant(error: &reqwest::Error) -> FailureKind {
     let Some(source) = error.source() else { return FailureKind::Other };
     let text = format!("{source:?}");
     let says = |names: &[&str]| names.iter().any(|name| text.contains(name));
-    if says(&["IncompleteMessage", "Canceled", "ChannelClosed", "GoAway("]) {
-        FailureKind::ClosedEarly
-    } else if says(&["Reset("]) {
+    // h2 says who ended it: `Library` is our side, which does so when the other broke the protocol.
+    let by_target = says(&["Remote)"]);
+    if says(&["Parse(", "UnexpectedMessage"]) {
+        FailureKind::Protocol
+    } else if by_target && says(&["Reset("]) {
         FailureKind::Reset
+    } else if by_target && says(&["GoAway("])
+        || says(&["IncompleteMessage", "Canceled", "ChannelClosed"])
+    {
+        FailureKind::ClosedEarly
     } else {
         FailureKind::Protocol
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_of_this_machine_is_told_by_the_systems_error_number() {
+        for (number, kind) in [
+            (libc::EADDRNOTAVAIL, Some(FailureKind::LocalPorts)),
+            (libc::EMFILE, Some(FailureKind::LocalFiles)),
+            (libc::ENFILE, Some(FailureKind::LocalFiles)),
+            (libc::ECONNREFUSED, None),
+        ] {
+            let mut evidence = Evidence::default();
+            // As hyper-util wraps it: an I/O error within an I/O error.
+            evidence.look_at(&io::Error::other(io::Error::from_raw_os_error(number)));
+            assert_eq!(local_shortage(evidence.os_error), kind);
+        }
     }
 }

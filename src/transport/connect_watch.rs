@@ -1,13 +1,15 @@
 //! Sees when a request connects, although the HTTP client does not tell.
 //!
-//! reqwest opens connections inside the future of a request, and offers no event for it. But what it calls on the way is
-//! ours: the proxy rule (asked once at the start of each connection), the resolver, and TLS's session store and key log.
-//! Each of them leaves a [`Mark`]. A [`Watch`] polls the request and collects the marks left during its own polls, so
-//! that concurrent requests are never mixed up and a connection opened in the background belongs to nobody.
+//! reqwest opens connections inside the future of a request, and offers no event for it. But what
+//! it calls on the way is ours: the proxy rule (asked once at the start of each connection), the
+//! resolver, and TLS's session store and key log. Each of them leaves a [`Mark`]. A [`Watch`] polls
+//! the request and collects the marks left during its own polls, so that concurrent requests are
+//! never mixed up and a connection opened in the background belongs to nobody.
 //!
-//! One moment has no caller: that the connection is open and the request was given to it. It follows from how hyper-util
-//! works: from then on only the response wakes the request. So it is the last poll before the one that brought the answer.
-//! That holds if each poll stems from a wake of this very request; [`Beacon`] sees to it.
+//! One moment has no caller: that the connection is open and the request was given to it. It
+//! follows from how hyper-util works: from then on only the response wakes the request. So it is
+//! the last poll before the one that brought the answer. That holds if each poll stems from a wake
+//! of this very request; [`Beacon`] sees to it.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -130,15 +132,17 @@ impl Watch {
         self.marks.tls_started.is_some() && self.marks.tls_ended.is_none()
     }
 
-    /// When the request was given to a connection, for a request that got an answer or failed after connecting.
+    /// When the request was given to a connection, for a request that got an answer or failed after
+    /// connecting.
     pub(super) fn sent_at(&self) -> Instant {
         self.last_pending.unwrap_or(self.started_at)
     }
 
-    /// The same for a request that was cut off by a timeout, when it is not known whether it was sent at all.
+    /// The same for a request that was cut off by a timeout, when it is not known whether it was
+    /// sent at all.
     ///
-    /// After the connector's call it takes one poll to see the TCP connection, and one more to give the request to it;
-    /// after the TLS handshake just the latter.
+    /// After the connector's call it takes one poll to see the TCP connection, and one more to give
+    /// the request to it; after the TLS handshake just the latter.
     pub(super) fn sent_at_if_cut_off(&self) -> Option<Instant> {
         let marks = &self.marks;
         let sent = match (marks.connect_started, marks.tls_started, marks.tls_ended) {
@@ -149,7 +153,8 @@ impl Watch {
         sent.then_some(self.last_pending).flatten()
     }
 
-    /// The stages before the request was sent; `sent_at` is the end of them, or the time of failure.
+    /// The stages before the request was sent; `sent_at` is the end of them, or the time of
+    /// failure.
     pub(super) fn timings(&self, sent_at: Instant) -> Timings {
         let Some(connect_started) = self.marks.connect_started else {
             return Timings { blocked: sent_at - self.started_at, ..Timings::default() };
@@ -167,7 +172,8 @@ impl Watch {
     }
 }
 
-/// Tells a wake of this request from a wake of the task around it, which may be waiting for other things as well.
+/// Tells a wake of this request from a wake of the task around it, which may be waiting for other
+/// things as well.
 #[derive(Debug)]
 struct Beacon {
     woken: AtomicBool,

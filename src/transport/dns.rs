@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::connect_watch::{self, Mark};
 
-/// How long "not found" is believed: long enough to spare the resolver, short enough to see a name appear.
+/// How long "not found" is believed: long enough to spare the resolver, short enough to see a name
+/// appear.
 const NEGATIVE_TTL: Duration = Duration::from_secs(1);
 
 /// The most names remembered; a script may invent names without end.
@@ -134,7 +135,8 @@ impl CachingResolver {
         Arc::clone(slots.entry(host.to_owned()).or_default())
     }
 
-    /// Turns the leading addresses of one family, keeping the family's precedence (RFC 6724 order of the system).
+    /// Turns the leading addresses of one family, keeping the family's precedence (RFC 6724 order
+    /// of the system).
     fn rotate(&self, addresses: &[IpAddr]) -> Arc<[IpAddr]> {
         let mut turned = addresses.to_vec();
         let first_is_v4 = turned.first().is_some_and(IpAddr::is_ipv4);
@@ -172,7 +174,8 @@ async fn ask_system(host: &str) -> Answer {
     Ok(addresses)
 }
 
-/// The loopback addresses. `::1` only where this machine has it: elsewhere the attempt would look like a lack of ports.
+/// The loopback addresses. `::1` only where this machine has it: elsewhere the attempt would look
+/// like a lack of ports.
 fn loopback() -> Arc<[IpAddr]> {
     static HAS_V6: OnceLock<bool> = OnceLock::new();
     let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -1,4 +1,5 @@
-//! What came of one request: one request on the wire and its answer, or the failure that took its place.
+//! What came of one request: one request on the wire and its answer, or the failure that took its
+//! place.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,7 +38,8 @@ pub struct Exchange {
     pub timings: Timings,
     /// When the transport was asked.
     pub started_at: Instant,
-    /// When a connection was in hand and the request was given to it; `None` if that never happened.
+    /// When a connection was in hand and the request was given to it; `None` if that never
+    /// happened.
     pub sent_at: Option<Instant>,
     /// When the whole response head was there; `None` if that never happened.
     pub first_byte_at: Option<Instant>,
@@ -79,7 +81,8 @@ impl Exchange {
         }
     }
 
-    /// Service time: from giving the request to a connection (or, failing that, from the start) to the end.
+    /// Service time: from giving the request to a connection (or, failing that, from the start) to
+    /// the end.
     #[must_use]
     pub fn service_time(&self) -> Duration {
         self.done_at - self.sent_at.unwrap_or(self.started_at)

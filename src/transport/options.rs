@@ -24,24 +24,31 @@ pub enum HttpVersion {
 pub struct TransportOptions {
     /// Bound on opening a connection, name lookup and TLS included.
     pub connect_timeout: Duration,
-    /// Bound on the silence between two pieces of a body. Waiting for the response head is bounded by the total timeout
-    /// alone: a slow answer is not a broken one.
+    /// Bound on the silence between two pieces of a body. Waiting for the response head is bounded
+    /// by the total timeout alone: a slow answer is not a broken one.
     pub idle_read_timeout: Duration,
-    /// The most bytes of a body that are kept, raw and decoded alike. What is beyond is read and thrown away.
+    /// The most bytes of a body that are kept, raw and decoded alike. What is beyond is read and
+    /// thrown away.
     pub max_body: usize,
+    /// The most bytes of one body that are read at all. A body that is longer is a failure, and its
+    /// connection is closed.
+    pub max_drained: u64,
     /// `true` accepts every certificate. A run made so says so in its record.
     pub insecure: bool,
     /// PEM file of certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     /// Which HTTP version to speak.
     pub http_version: HttpVersion,
-    /// Requests a virtual user may have under way to one host, at least 1; more wait, and that shows as `blocked`.
+    /// Requests a virtual user may have under way to one host, at least 1; more wait, and that
+    /// shows as `blocked`.
     pub max_connections_per_host: usize,
     /// The `User-Agent` of requests that do not set their own. Printable ASCII.
     pub user_agent: String,
-    /// Proxy for all requests: `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. The environment is never asked.
+    /// Proxy for all requests: `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. The
+    /// environment is never asked.
     pub proxy: Option<Url>,
-    /// Addresses for host names, in place of a lookup. Names in lower case; an empty list counts as not found.
+    /// Addresses for host names, in place of a lookup. Names in lower case; an empty list counts as
+    /// not found.
     pub resolve: BTreeMap<String, Vec<IpAddr>>,
     /// How long a looked-up name is believed.
     pub dns_ttl: Duration,
@@ -55,6 +62,7 @@ impl Default for TransportOptions {
             connect_timeout: Duration::from_secs(10),
             idle_read_timeout: Duration::from_secs(30),
             max_body: 8 * 1024 * 1024,
+            max_drained: 1024 * 1024 * 1024,
             insecure: false,
             ca_file: None,
             http_version: HttpVersion::Auto,

@@ -14,7 +14,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Request {
     /// The method, also one of the target's own invention.
     pub method: Method,
-    /// Absolute, `http` or `https`. A user and password in it become basic authorization (in [`Session`]).
+    /// Absolute, `http` or `https`. A user and password in it become basic authorization (in
+    /// [`Session`]).
     ///
     /// [`Session`]: super::Session
     pub url: Url,
@@ -24,7 +25,8 @@ pub struct Request {
     pub body: Bytes,
     /// Bound on the whole exchange, connecting and body included. Each redirect hop has its own.
     pub timeout: Duration,
-    /// `true` keeps up to [`TransportOptions::max_body`] bytes; `false` reads the body, counts it and throws it away.
+    /// `true` keeps up to [`TransportOptions::max_body`] bytes; `false` reads the body, counts it
+    /// and throws it away.
     ///
     /// [`TransportOptions::max_body`]: super::TransportOptions::max_body
     pub keep_body: bool,

@@ -1,14 +1,15 @@
 //! The transport on reqwest: HTTP/1.1 and HTTP/2, TLS, proxies.
 //!
-//! reqwest's own redirects, retries, cookies and decompression are off: each would hide a request, or time, or bytes. One
-//! retry remains that reqwest does not let go of: a request given to a kept connection that turns out to be closed before a
-//! byte of the request was written goes out on a new one. It reaches the wire once.
+//! reqwest's own redirects, retries, cookies and decompression are off: each would hide a request,
+//! or time, or bytes. One retry remains that reqwest does not let go of: a request given to a kept
+//! connection that turns out to be closed before a byte of the request was written goes out on a
+//! new one. It reaches the wire once.
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Proxy, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -22,9 +23,6 @@ use super::request::Request;
 use super::{Shared, TransportError};
 use crate::metric::failure::FailureKind;
 
-/// The most bytes of one body that are read at all; a body without end ends here.
-const MAX_DRAINED: u64 = 1024 * 1024 * 1024;
-
 /// Idle HTTP/1.1 connections kept for one host, as k6 and browsers do.
 const MAX_IDLE_PER_HOST: usize = 6;
 
@@ -36,7 +34,8 @@ pub struct ReqwestTransport {
     clients: RefCell<Clients>,
 }
 
-/// Plain and TLS clients apart, so that a run without `https` never reads the system's certificates.
+/// Plain and TLS clients apart, so that a run without `https` never reads the system's
+/// certificates.
 #[derive(Debug, Default)]
 struct Clients {
     plain: OnceCell<Client>,
@@ -54,7 +53,8 @@ impl ReqwestTransport {
         self.clients.take();
     }
 
-    /// Sends one request and reads its answer to the end; see [`VuTransport::send`](super::VuTransport::send).
+    /// Sends one request and reads its answer to the end; see
+    /// [`VuTransport::send`](super::VuTransport::send).
     pub(super) async fn send(&self, request: &Request) -> Exchange {
         let started_at = Instant::now();
         let mut hop = Hop::new(request, started_at, self.shared.options.max_body);
@@ -74,7 +74,7 @@ impl ReqwestTransport {
         match response {
             Ok(response) => {
                 hop.head(&response);
-                hop.body(response, self.shared.options.idle_read_timeout).await;
+                hop.body(response, &self.shared.options).await;
             }
             Err(error) => hop.no_head(&error, self.shared.options.proxy.is_some()),
         }
@@ -123,7 +123,8 @@ pub(super) fn build_client(shared: &Shared, is_tls: bool) -> Result<Client, Tran
     builder.build().map_err(|error| TransportError::Client(error.into()))
 }
 
-/// A proxy rule that chooses no proxy. reqwest asks it when it opens a connection, and that is what it is for.
+/// A proxy rule that chooses no proxy. reqwest asks it when it opens a connection, and that is what
+/// it is for.
 ///
 /// It is also asked when a request is made, outside its future; a mark left then is left on nobody.
 fn connect_hook() -> Proxy {
@@ -142,16 +143,21 @@ fn with_proxy(
     Ok(builder.proxy(proxy))
 }
 
+/// The framing headers are the client's to write: one of the script's own would contradict the
+/// body.
 fn to_reqwest(request: &Request) -> reqwest::Request {
     let mut made = reqwest::Request::new(request.method.clone(), request.url.clone());
     made.headers_mut().clone_from(&request.headers);
+    made.headers_mut().remove(CONTENT_LENGTH);
+    made.headers_mut().remove(TRANSFER_ENCODING);
     if !request.body.is_empty() {
         *made.body_mut() = Some(request.body.clone().into());
     }
     made
 }
 
-/// One exchange in the making. It outlives the future that fills it, so that a timeout loses nothing.
+/// One exchange in the making. It outlives the future that fills it, so that a timeout loses
+/// nothing.
 struct Hop {
     exchange: Exchange,
     watch: Watch,
@@ -197,7 +203,8 @@ impl Hop {
     }
 
     /// Reads the body to its end, whatever is kept of it.
-    async fn body(&mut self, mut response: Response, idle_bound: Duration) {
+    async fn body(&mut self, mut response: Response, options: &TransportOptions) {
+        let idle_bound = options.idle_read_timeout;
         let mut drained = 0_u64;
         loop {
             match timeout(idle_bound, response.chunk()).await {
@@ -205,9 +212,9 @@ impl Hop {
                     drained += chunk.len() as u64;
                     self.exchange.bytes_received += chunk.len() as u64;
                     self.body.push(chunk);
-                    if drained > MAX_DRAINED {
-                        let message = "the body has more than 1 GiB";
-                        return self.fail(Failure::new(FailureKind::BodyTooLarge, message));
+                    if drained > options.max_drained {
+                        let message = format!("the body has more than {} B", options.max_drained);
+                        return self.fail(Failure::new(FailureKind::BodyTooLarge, &message));
                     }
                 }
                 Ok(Ok(None)) => return,
@@ -222,10 +229,10 @@ impl Hop {
 
     /// The total timeout came first.
     fn cut_off(&mut self) {
-        if self.exchange.sent_at.is_none() {
-            if let Some(at) = self.watch.sent_at_if_cut_off() {
-                self.sent_at(at);
-            }
+        if self.exchange.sent_at.is_none()
+            && let Some(at) = self.watch.sent_at_if_cut_off()
+        {
+            self.sent_at(at);
         }
         let stage = match (self.exchange.sent_at, self.exchange.first_byte_at) {
             (None, _) => "before the request was sent",

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 /// The stages of one exchange, in order; a stage that did not happen is zero.
 ///
-/// k6's names: `blocked`, `connecting` and `tls_handshaking`, `sending`, `waiting`, `receiving` are its
-/// `http_req_blocked`, `http_req_connecting` and so on. k6 has no name for `dns` and counts it in `blocked`.
-/// `http_req_duration` is [`duration`](Timings::duration).
+/// k6's names: `blocked`, `connecting` and `tls_handshaking`, `sending`, `waiting`, `receiving` are
+/// its `http_req_blocked`, `http_req_connecting` and so on. k6 has no name for `dns` and counts it
+/// in `blocked`. `http_req_duration` is [`duration`](Timings::duration).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
     /// Waiting for a free connection slot, or for a connection another request is opening.
     pub blocked: Duration,
     /// Looking up the host name; zero when the answer was at hand.
     pub dns: Duration,
-    /// Opening the TCP connection; with a proxy, everything up to the TLS handshake with the target.
+    /// Opening the TCP connection; with a proxy, everything up to the TLS handshake with the
+    /// target.
     pub connecting: Duration,
     /// The TLS handshake.
     pub tls_handshaking: Duration,

@@ -16,7 +16,8 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::connect_watch::{self, Mark};
 use super::options::{HttpVersion, TransportError, TransportOptions};
 
-/// TLS sessions one virtual user remembers, counted in server names. A person's device talks to few at a time.
+/// TLS sessions one virtual user remembers, counted in server names. A person's device talks to few
+/// at a time.
 const SESSIONS_PER_VU: usize = 8;
 
 /// The TLS settings of a run. The system's certificates are read when they are first needed.
@@ -60,7 +61,8 @@ impl Tls {
         self.build(RootCertStore::empty())
     }
 
-    /// Settings for one virtual user: trust is shared, remembered TLS sessions are its own, as on a device of its own.
+    /// Settings for one virtual user: trust is shared, remembered TLS sessions are its own, as on a
+    /// device of its own.
     ///
     /// The first call in a process reads the system's certificates, which takes some milliseconds.
     pub(super) fn for_virtual_user(&self) -> ClientConfig {
@@ -126,7 +128,8 @@ fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportEr
     Ok(certificates)
 }
 
-/// The verifier behind `insecure`: accepts every certificate for every name, and checks no signature.
+/// The verifier behind `insecure`: accepts every certificate for every name, and checks no
+/// signature.
 ///
 /// For targets with test certificates. Anyone on the path can read and change such traffic.
 #[derive(Debug)]
@@ -169,9 +172,11 @@ impl ServerCertVerifier for AcceptAnyCertificate {
     }
 }
 
-/// A session store that also marks the start of a handshake: rustls asks for the key exchange hint first of all.
+/// A session store that also marks the start of a handshake: rustls asks for the key exchange hint
+/// first of all.
 ///
-/// The memory is taken at the first handshake, since most virtual users are many and some never get to one.
+/// The memory is taken at the first handshake, since most virtual users are many and some never get
+/// to one.
 #[derive(Debug, Default)]
 struct MarkingStore {
     sessions: OnceLock<ClientSessionMemoryCache>,
@@ -221,7 +226,8 @@ impl ClientSessionStore for MarkingStore {
     }
 }
 
-/// A key log that keeps no key: that a traffic secret exists tells that the handshake is over on our side.
+/// A key log that keeps no key: that a traffic secret exists tells that the handshake is over on
+/// our side.
 #[derive(Debug)]
 struct HandshakeEnd;
 

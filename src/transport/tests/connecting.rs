@@ -162,3 +162,42 @@ async fn names_are_looked_up_and_overridden() {
         assert!(exchange.new_connection && exchange.timings.connecting > Duration::ZERO);
     }
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_proxy_and_one_that_is_gets_the_request() {
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let transport = with(|options| options.proxy = format!("http://{gone}").parse().ok());
+    assert_eq!(kind(&transport.send(&get("http://t.test/")).await), FailureKind::Proxy);
+    let server = FaultServer::answering(OK).await;
+    let transport = with(|options| options.proxy = server.url.parse().ok());
+    let exchange = good(transport.send(&get("http://t.test/")).await);
+    assert!(exchange.new_connection && exchange.body == "ok");
+    assert!(!good(transport.send(&get("http://t.test/")).await).new_connection);
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_keep_their_own_times() {
+    const DELAY: Duration = Duration::from_millis(100);
+    let server = FaultServer::start(|mut connection| async move {
+        while let Some(request) = connection.request().await {
+            if request.starts_with("GET /slow") {
+                tokio::time::sleep(DELAY).await;
+            }
+            connection.say(OK).await;
+        }
+    })
+    .await;
+    let transport = with(|options| options.max_connections_per_host = 200);
+    let slow = get(&format!("{}slow", server.url));
+    let fast = async {
+        for _ in 0..100 {
+            good(transport.send(&get(&server.url)).await);
+        }
+    };
+    // The fast requests wake the task over and over while the slow one waits.
+    let (slow, ()) = tokio::join!(transport.send(&slow), fast);
+    let timings = good(slow).timings;
+    assert!(timings.waiting >= DELAY - DELAY / 10, "{timings:?}");
+    assert!(timings.connecting < DELAY / 2, "{timings:?}");
+    assert_eq!(server.requests(), 101);
+}

@@ -110,6 +110,6 @@ impl Connection {
 
     /// Keeps the connection open in silence until the client closes it.
     pub(super) async fn hold(mut self) {
-        while matches!(self.stream.read_u8().await, Ok(_)) {}
+        while self.stream.read_u8().await.is_ok() {}
     }
 }

@@ -190,6 +190,18 @@ async fn an_endless_body_is_kept_up_to_its_bound_and_read_until_the_timeout() {
 }
 
 #[tokio::test]
+async fn a_body_longer_than_is_ever_read_is_body_too_large() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n".to_owned();
+    let server = FaultServer::answering(answer + &"x".repeat(10_000)).await;
+    let transport = with(|options| options.max_drained = 5_000);
+    let mut request = get(&server.url);
+    request.keep_body = false;
+    assert_eq!(kind(&transport.send(&request).await), FailureKind::BodyTooLarge);
+    let next = transport.send(&request).await;
+    assert!(next.new_connection, "the rest of the body is not taken for an answer");
+}
+
+#[tokio::test]
 async fn a_body_longer_than_is_kept_is_no_failure() {
     let body = "x".repeat(20_000);
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n{body}");

@@ -3,6 +3,10 @@
 mod connecting;
 mod fault_server;
 mod faults;
+mod http2;
+mod sessions;
+mod tls;
+mod tls_server;
 
 use url::Url;
 

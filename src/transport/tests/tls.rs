@@ -44,7 +44,7 @@ async fn a_ca_file_makes_its_certificates_good_and_the_handshake_is_timed() {
     let first = good(transport.send(&get(&url)).await);
     assert_eq!(first.body, "ok");
     assert!(first.new_connection);
-    assert!(first.timings.tls_handshaking > first.timings.connecting, "{:?}", first.timings);
+    assert!(first.timings.tls_handshaking > Duration::ZERO, "{:?}", first.timings);
     assert!(first.timings.connecting > Duration::ZERO, "{:?}", first.timings);
     let second = good(transport.send(&get(&url)).await);
     assert!(!second.new_connection);

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn contradictory_columns_are_no_panic() {
-        let cells = Cells { hdr: Histogram::new().to_v2_deflate(), min_ns: 9, max_ns: 1, sum_s: f64::NAN };
+        let cells =
+            Cells { hdr: Histogram::new().to_v2_deflate(), min_ns: 9, max_ns: 1, sum_s: f64::NAN };
         assert_eq!(cells.histogram().map(|h| h.count()), Ok(0));
         assert!(Cells { hdr: vec![1, 2, 3], ..cells }.histogram().is_err());
     }

@@ -103,7 +103,8 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     }
     flush::update_totals(connection, run, record.elapsed, &record.totals)?;
     let mut response_time = Histogram::new();
-    record.steps.iter().for_each(|step| response_time.merge(&step.response_time));
+    // Merged from what is stored, so that a list shows the digits that the loaded record does.
+    record.steps.iter().for_each(|step| response_time.merge(&as_stored(&step.response_time)));
     flush::update_quantiles(connection, run, &response_time)?;
     lists::replace_steps(connection, run, &record.steps)?;
     lists::replace_phases(connection, run, &record.phases, Precision::Total)?;

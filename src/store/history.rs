@@ -97,7 +97,11 @@ pub(super) fn mark_dead_runs(connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare("SELECT * FROM test_runs WHERE status = 'running'")?;
         let rows = select.query_map([], |row| Ok((row.get("id")?, status(row)?)))?;
         let standing: Vec<(i64, RunStatus)> = rows.collect::<rusqlite::Result<_>>()?;
-        Ok(standing.into_iter().filter(|(_, s)| *s != RunStatus::Running).map(|(id, _)| id).collect())
+        Ok(standing
+            .into_iter()
+            .filter(|(_, s)| *s != RunStatus::Running)
+            .map(|(id, _)| id)
+            .collect())
     };
     if dead(connection)?.is_empty() {
         return Ok(());
@@ -130,7 +134,8 @@ pub(super) fn resolve(connection: &Connection, reference: &str) -> rusqlite::Res
             return Ok(by_id);
         }
     }
-    let named = found("SELECT id FROM test_runs WHERE name = ?1 ORDER BY id DESC LIMIT 1", &reference)?;
+    let named =
+        found("SELECT id FROM test_runs WHERE name = ?1 ORDER BY id DESC LIMIT 1", &reference)?;
     if !named.is_empty() || reference.is_empty() {
         return Ok(named);
     }
@@ -169,8 +174,7 @@ pub(super) fn exists(connection: &Connection, id: i64) -> rusqlite::Result<bool>
 
 /// Whether there is such a run and its process is alive.
 pub(super) fn is_running(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
-    let standing = connection
-        .query_row("SELECT * FROM test_runs WHERE id = ?1", [id], status)
-        .optional()?;
+    let standing =
+        connection.query_row("SELECT * FROM test_runs WHERE id = ?1", [id], status).optional()?;
     Ok(standing == Some(RunStatus::Running))
 }

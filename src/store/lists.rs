@@ -132,7 +132,12 @@ pub(super) fn replace_phases(
         place.insert(connection, "service_time", &phase.service_time, precision)?;
         place.insert(connection, "response_time", &phase.response_time, precision)?;
         place.insert(connection, "iteration_duration", &iterations.duration, precision)?;
-        place.insert(connection, "iteration_response_time", &iterations.response_time, precision)?;
+        place.insert(
+            connection,
+            "iteration_response_time",
+            &iterations.response_time,
+            precision,
+        )?;
     }
     Ok(())
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::codec::{
-    Cells, count_column, duration_column, json_column, unreadable, word_column,
-};
+use super::codec::{Cells, count_column, duration_column, json_column, unreadable, word_column};
 use super::{history, seconds};
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};

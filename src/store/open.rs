@@ -183,9 +183,7 @@ pub(super) fn begin<'c>(
     connection: &'c Connection,
     give_up: &AtomicBool,
 ) -> rusqlite::Result<Transaction<'c>> {
-    retry_busy(give_up, || {
-        Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
-    })
+    retry_busy(give_up, || Transaction::new_unchecked(connection, TransactionBehavior::Immediate))
 }
 
 fn retry_busy<T>(

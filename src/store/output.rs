@@ -63,6 +63,12 @@ impl StoreOutput {
         self.unstored.load(Ordering::Relaxed)
     }
 
+    /// Whether the writer is behind by more than the queue holds.
+    #[cfg(test)]
+    pub(super) fn is_merging(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.pending.is_some())
+    }
+
     fn error(&self, reason: String) -> OutputError {
         OutputError { output: self.path.display().to_string(), reason }
     }
@@ -117,9 +123,9 @@ impl Output for StoreOutput {
             let _gone = queue.send(pending);
         }
         drop(queue);
-        let mut writer = writer
-            .join()
-            .map_err(|_| self.error("its writer thread died; the last seconds are not stored".to_owned()))?;
+        let mut writer = writer.join().map_err(|_| {
+            self.error("its writer thread died; the last seconds are not stored".to_owned())
+        })?;
         let outcome = finish::write_final(&mut writer.flusher, writer.unwritten.as_ref(), record);
         outcome.map_err(|error| {
             let error = StoreError::from_sqlite(&self.path, error);

@@ -2,6 +2,12 @@
 //!
 //! A [`RunRecord`] is all that reports may know. It does not know where it is stored.
 
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod redact;
+pub mod row;
+pub mod run_id;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
 use crate::plan::{Plan, TestType};
+
+pub use redact::redacted;
+pub use row::{RunRow, load_label};
+pub use run_id::new_run_id;
 
 /// Version of the record's JSON; raised when a field changes its meaning.
 pub const RECORD_VERSION: u32 = 1;
@@ -38,6 +48,14 @@ impl RunStatus {
             Self::Aborted => "aborted",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// The status of a word that [`RunStatus::as_str`] gave; `None` for any other.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Running, Self::Finished, Self::Aborted, Self::Interrupted]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 

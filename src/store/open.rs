@@ -1,0 +1,227 @@
+//! Opening the file: permissions, pragmas, whose it is, and migrations.
+//!
+//! A file that is not ours is never written, not even its journal mode. Migrations only go forward, each in one
+//! transaction together with its version.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::error::{StoreError, StoreErrorKind};
+
+/// `rhai` in ASCII: marks our files in the header, where `file(1)` and SQLite look.
+const APPLICATION_ID: i32 = 0x7268_6169;
+/// 3.51.3, the first without the write-ahead log reset defect (RELIABILITY.md c.3, row 19).
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// How long SQLite itself waits for a lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts of [`BUSY_TIMEOUT`] each: 30 s together.
+const BEGIN_ATTEMPTS: u32 = 6;
+/// A write-ahead log is cut back to this size after a checkpoint.
+const JOURNAL_SIZE_LIMIT_BYTES: i64 = 64 << 20;
+/// Every migration in order; the schema's version is their number.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Opens for writing; creates the file (readable by its owner only) and migrates it.
+pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
+    check_sqlite(path)?;
+    create_if_missing(path)?;
+    check_writable(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let wrap = |error| StoreError::from_sqlite(path, error);
+    let connection = Connection::open_with_flags(path, flags).map_err(wrap)?;
+    guard(&connection).map_err(wrap)?;
+    let version = check_identity(&connection, path)?;
+    if version == 0 {
+        // Only before the first page: removing runs then gives space back without copying the file.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(wrap)?;
+    }
+    set_up_writing(&connection).map_err(wrap)?;
+    migrate(&connection, path)?;
+    Ok(connection)
+}
+
+/// Opens for reading; never creates or changes anything.
+pub(super) fn for_reading(path: &Path) -> Result<Connection, StoreError> {
+    check_sqlite(path)?;
+    if !path.exists() {
+        return Err(StoreError::new(path, StoreErrorKind::Missing));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| StoreError::from_sqlite(path, error))?;
+    match prepare_reading(connection, path) {
+        // Without its log and with no right to make one the file cannot change: read it as it is.
+        Err(error) if cannot_open(&error) && !path_with(path, "-wal").exists() => {
+            let uri = immutable_uri(path);
+            let connection = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                .map_err(|error| StoreError::from_sqlite(path, error))?;
+            prepare_reading(connection, path)
+        }
+        prepared => prepared,
+    }
+}
+
+fn prepare_reading(connection: Connection, path: &Path) -> Result<Connection, StoreError> {
+    let wrap = |error| StoreError::from_sqlite(path, error);
+    guard(&connection).map_err(wrap)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(wrap)?;
+    if check_identity(&connection, path)? == 0 {
+        return Err(StoreError::new(path, StoreErrorKind::Missing));
+    }
+    Ok(connection)
+}
+
+fn check_sqlite(path: &Path) -> Result<(), StoreError> {
+    if rusqlite::version_number() >= OLDEST_SQLITE {
+        return Ok(());
+    }
+    Err(StoreError::new(path, StoreErrorKind::OldSqlite(rusqlite::version().to_owned())))
+}
+
+fn create_if_missing(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        let kind = StoreErrorKind::CannotOpen("it is a directory".to_owned());
+        return Err(StoreError::new(path, kind));
+    }
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let Err(error) = created else { return Ok(()) };
+    let kind = match error.kind() {
+        io::ErrorKind::AlreadyExists => return Ok(()),
+        io::ErrorKind::NotFound if !directory_of(path).is_dir() => StoreErrorKind::MissingDirectory,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            StoreErrorKind::ReadOnly(error.to_string())
+        }
+        io::ErrorKind::StorageFull => StoreErrorKind::DiskFull,
+        _ => StoreErrorKind::CannotOpen(error.to_string()),
+    };
+    Err(StoreError::new(path, kind))
+}
+
+/// Refuses what is marked read-only, also for the superuser, whom the kernel would let through.
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    let is_marked =
+        |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().readonly());
+    let what = if is_marked(path) {
+        "the file is marked read-only"
+    } else if is_marked(&directory_of(path)) {
+        "its directory is marked read-only"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::new(path, StoreErrorKind::ReadOnly(what.to_owned())))
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// What protects us from the file, and the file from us; changes nothing in it.
+fn guard(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "mmap_size", 0)
+}
+
+fn set_up_writing(connection: &Connection) -> rusqlite::Result<()> {
+    // Two processes that make a file at once meet here, where SQLite does not wait by itself.
+    retry_busy(&AtomicBool::new(false), || {
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+    })?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES)
+}
+
+/// The version of our schema in the file: 0 for an empty one.
+fn check_identity(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let read = || -> rusqlite::Result<(i32, i64, i64)> {
+        let id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((id, version, tables))
+    };
+    let (id, version, tables) = read().map_err(|error| StoreError::from_sqlite(path, error))?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(version) {
+        Ok(0) if id == 0 && tables == 0 => Ok(0),
+        Ok(version) if id == APPLICATION_ID && (1..=known).contains(&version) => Ok(version),
+        Ok(version) if id == APPLICATION_ID && version > known => {
+            let (found, known) = (version as i64, known as i64);
+            Err(StoreError::new(path, StoreErrorKind::Newer { found, known }))
+        }
+        _ => Err(StoreError::new(path, StoreErrorKind::Foreign)),
+    }
+}
+
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let wrap = |error| StoreError::from_sqlite(path, error);
+    loop {
+        let transaction = begin(connection, &AtomicBool::new(false)).map_err(wrap)?;
+        // Read again under the lock: another process may have been here first.
+        let version = check_identity(&transaction, path)?;
+        let Some(migration) = MIGRATIONS.get(version) else { return Ok(()) };
+        transaction.execute_batch(migration).map_err(wrap)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(wrap)?;
+        transaction.pragma_update(None, "user_version", version as i64 + 1).map_err(wrap)?;
+        transaction.commit().map_err(wrap)?;
+    }
+}
+
+/// Begins a transaction that will write; waits up to 30 s for another writer, less once `give_up` is set.
+pub(super) fn begin<'c>(
+    connection: &'c Connection,
+    give_up: &AtomicBool,
+) -> rusqlite::Result<Transaction<'c>> {
+    retry_busy(give_up, || Transaction::new_unchecked(connection, TransactionBehavior::Immediate))
+}
+
+fn retry_busy<T>(
+    give_up: &AtomicBool,
+    mut attempt: impl FnMut() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    for _ in 1..BEGIN_ATTEMPTS {
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && !give_up.load(Ordering::Relaxed) => {}
+            done => return done,
+        }
+    }
+    attempt()
+}
+
+fn cannot_open(error: &StoreError) -> bool {
+    matches!(error.kind, StoreErrorKind::CannotOpen(_) | StoreErrorKind::ReadOnly(_))
+}
+
+fn path_with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The file as a URI that promises SQLite nobody writes it (<https://www.sqlite.org/uri.html>).
+fn immutable_uri(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut uri = String::from("file:");
+    for byte in absolute.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}

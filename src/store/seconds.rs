@@ -1,0 +1,115 @@
+//! Steps and phases of a run that has no final record, from the rows of its seconds.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
+
+use super::codec::{Cells, count_column, json_column};
+use crate::metric::Histogram;
+use crate::record::{PhaseRecord, StepRecord};
+
+/// One row of `test_metrics` with its series.
+struct Second {
+    step: String,
+    phase: String,
+    tasks: Vec<String>,
+    count: u64,
+    failed: u64,
+    statuses: BTreeMap<u16, u64>,
+    bytes_sent: u64,
+    bytes_received: u64,
+    service_time: Histogram,
+    response_time: Histogram,
+}
+
+/// The steps in the order of their names; `phases` get their requests.
+pub(super) fn rebuild(
+    connection: &Connection,
+    run: i64,
+    phases: &mut [PhaseRecord],
+) -> rusqlite::Result<Vec<StepRecord>> {
+    let mut select = connection.prepare(
+        "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
+         FROM test_metrics JOIN series ON series.id = test_metrics.series_id
+         WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.seq",
+    )?;
+    let mut steps: BTreeMap<String, StepRecord> = BTreeMap::new();
+    let mut rows = select.query([run])?;
+    // Row by row: the seconds of a long run do not fit into memory all at once.
+    while let Some(row) = rows.next()? {
+        let second = second(row)?;
+        if let Some(phase) = phases.iter_mut().find(|phase| phase.name == second.phase) {
+            add_to_phase(phase, &second);
+        }
+        let step = steps.entry(second.step.clone()).or_insert_with(|| empty_step(&second.step));
+        add_to_step(step, second);
+    }
+    Ok(steps.into_values().collect())
+}
+
+fn second(row: &Row<'_>) -> rusqlite::Result<Second> {
+    let response_hdr: Vec<u8> = row.get("response_time_hdr")?;
+    let service_hdr: Option<Vec<u8>> = row.get("service_time_hdr")?;
+    let service_time = Cells {
+        hdr: service_hdr.unwrap_or_else(|| response_hdr.clone()),
+        min_ns: row.get("service_time_min_ns")?,
+        max_ns: row.get("service_time_max_ns")?,
+        sum_s: row.get("service_time_sum_s")?,
+    };
+    let response_time = Cells {
+        hdr: response_hdr,
+        min_ns: row.get("response_time_min_ns")?,
+        max_ns: row.get("response_time_max_ns")?,
+        sum_s: row.get("response_time_sum_s")?,
+    };
+    Ok(Second {
+        step: row.get("step")?,
+        phase: row.get("phase")?,
+        tasks: json_column(row, "tasks_json")?,
+        count: count_column(row, "count")?,
+        failed: count_column(row, "failed")?,
+        statuses: json_column(row, "statuses_json")?,
+        bytes_sent: count_column(row, "sent_bytes")?,
+        bytes_received: count_column(row, "received_bytes")?,
+        service_time: service_time.histogram()?,
+        response_time: response_time.histogram()?,
+    })
+}
+
+fn add_to_phase(phase: &mut PhaseRecord, second: &Second) {
+    phase.count += second.count;
+    phase.failed += second.failed;
+    phase.service_time.merge(&second.service_time);
+    phase.response_time.merge(&second.response_time);
+}
+
+fn add_to_step(step: &mut StepRecord, second: Second) {
+    for task in second.tasks {
+        if !step.tasks.contains(&task) {
+            step.tasks.push(task);
+        }
+    }
+    step.count += second.count;
+    step.failed += second.failed;
+    for (status, count) in second.statuses {
+        *step.statuses.entry(status).or_default() += count;
+    }
+    step.service_time.merge(&second.service_time);
+    step.response_time.merge(&second.response_time);
+    step.bytes_sent += second.bytes_sent;
+    step.bytes_received += second.bytes_received;
+}
+
+fn empty_step(name: &str) -> StepRecord {
+    StepRecord {
+        name: name.to_owned(),
+        tasks: Vec::new(),
+        count: 0,
+        failed: 0,
+        statuses: BTreeMap::new(),
+        service_time: Histogram::new(),
+        response_time: Histogram::new(),
+        bytes_sent: 0,
+        bytes_received: 0,
+    }
+}

@@ -22,6 +22,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::metrics::{Gauged, PoolMetrics};
@@ -151,28 +152,34 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let ran = tokio::task::spawn_blocking(move || {
+        let ran = spawn_blocking(move || {
             let result = work(lease.connection());
             lease.end_turn();
             (result, lease)
         });
-        let (result, lease) = ran.await.map_err(stopped_or_panicked)?;
-        if !self.query_delay.is_zero() {
-            let delay = self.query_delay;
-            // In a task of its own, so that a client that hangs up does not free the connection
-            // early.
-            let held = tokio::spawn(async move {
-                tokio::time::sleep(delay).await;
-                drop(lease);
-            });
-            held.await.map_err(stopped_or_panicked)?;
-        }
-        Ok(result?)
+        let held = hold(ran, self.query_delay);
+        let result = if self.query_delay.is_zero() {
+            held.await
+        } else {
+            // In a task of its own, so that a client that hangs up does not end the delay.
+            tokio::spawn(held).await.flatten()
+        };
+        Ok(result.map_err(stopped_or_panicked)??)
     }
 }
 
+/// Waits for a query, and goes on holding its connection for `delay`.
+async fn hold<R>(ran: JoinHandle<(R, Lease)>, delay: Duration) -> Result<R, JoinError> {
+    let (result, lease) = ran.await?;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    drop(lease);
+    Ok(result)
+}
+
 /// A panic goes on in the caller; a task that never ran means that the runtime is stopping.
-fn stopped_or_panicked(error: tokio::task::JoinError) -> DatabaseError {
+fn stopped_or_panicked(error: JoinError) -> DatabaseError {
     match error.try_into_panic() {
         Ok(panic) => resume_unwind(panic),
         Err(_) => DatabaseError::Stopping,

@@ -38,7 +38,7 @@ pub(crate) enum OpenError {
         source: rusqlite::Error,
     },
     /// The file is somebody else's database, or from another version.
-    #[error("{0} is not a database of this version of target-api")]
+    #[error("{0}: it is not one of this version of target-api; pass another --database")]
     Foreign(PathBuf),
 }
 

@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Intentional latency: [ROUTE=][uniform:|lognormal:]FROM..TO, e.g. 20ms..80ms; repeatable
+    /// Intentional latency, e.g. 20ms..80ms or '/api/teams=lognormal:5ms..50ms'; repeatable
     ///
     /// Without a route it holds for every route that has none of its own, but /lab/* and /metrics.
     /// `uniform` (the default) draws evenly between the two; `lognormal` takes them as its 5th and

@@ -107,7 +107,9 @@ impl Builder<'_> {
         self.observe(routes!(counters::counters));
         self.observe(routes!(counters::reset_counters));
         // Whatever else is under /lab is not there, and not counted either.
-        self.with_router(|router| router.route("/lab/{*rest}", any(not_found)));
+        for path in ["/lab", "/lab/", "/lab/{*rest}"] {
+            self.with_router(|router| router.route(path, any(not_found)));
+        }
     }
 
     /// Adds a route of the service: counted, and late if that is planned.

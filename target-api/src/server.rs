@@ -22,7 +22,7 @@ use crate::options::Options;
 
 /// How long requests in flight may take once the service is told to stop; then their connections
 /// are dropped.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Connections that may wait to be accepted: a load generator opens thousands at once.
 const BACKLOG: u32 = 4_096;

@@ -134,9 +134,9 @@ fn send(user: &mut Handle, method: &str, url: &str, options: Map) -> Fallible<Re
 
 fn build(user: &User, method: &str, url: &str, options: Map) -> Fallible<HttpCall> {
     let url = absolute(user, method, url)?;
-    let own_host = user.base.as_ref().is_some_and(|base| base.host() == url.host() && base.port() == url.port());
+    let target = user.base.as_ref().map(Url::as_str);
     let mut call = HttpCall {
-        name: step_name(method, &url, own_host, user.fold_ids).into(),
+        name: step_name(method, url.as_str(), target, user.fold_ids).into(),
         named: false,
         method: method.into(),
         url,

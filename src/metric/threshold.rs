@@ -1,6 +1,6 @@
 //! Pass or fail rules in k6's syntax: `http_req_duration{task:login}` with `p(95)<300`.
 //!
-//! [`parse`] reads them, [`judge`] compares them with what was observed.
+//! [`Threshold::parse`] reads them, [`Threshold::evaluate`] compares them with what was observed.
 
 mod judge;
 mod parse;

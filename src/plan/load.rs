@@ -306,6 +306,10 @@ impl Reader<'_> {
             Some(Duration::ZERO) if self.load.duration.is_none() => {
                 self.problems.push(PlanError::Zero { what: "the duration of all phases" });
             }
+            // Not written as zero, which is found before: scaled away.
+            Some(Duration::ZERO) if self.load.duration != Some(Duration::ZERO) => {
+                self.problems.push(PlanError::Zero { what: "the scaled duration" });
+            }
             Some(length) if length > MAX_DURATION => {
                 self.problems.push(PlanError::TooLong { max: MAX_DURATION });
             }

@@ -30,10 +30,11 @@ pub struct ResolveContext<'a> {
 
 /// Makes the plan that `layers` ask for, the highest first: command line, environment, script.
 ///
-/// Of each setting the highest layer's wins; how loads are laid over each other is told at [`lay`](super::lay::lay), and what
-/// each makes at [`Executor`](super::Executor). Headers and tags add up, thresholds too unless a layer drops them. Scenarios come from the
-/// highest layer that has any; those without their own load share the common one by weight, among those that run: users
-/// and iterations by largest remainder, rates in proportion. One whose share is no user is left out; at least one remains.
+/// Of each setting the highest layer's wins; how loads are laid over each other is told at [`lay`](super::lay::lay). Headers
+/// and tags add up, thresholds too unless a layer drops them. Scenarios come from the highest layer that has any; those
+/// without their own load share the common one by weight, among those that run: users and iterations by largest remainder,
+/// rates in proportion. One whose share is no user is left out; at least one remains. A load of a scenario's own stands,
+/// with higher layers laid over it, unless those name users, a rate, iterations, phases or a profile: then all share that.
 /// The plan's test type is [`TestType::Load`]; other verbs change it.
 ///
 /// # Errors

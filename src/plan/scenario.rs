@@ -7,7 +7,7 @@ use super::error::PlanError;
 use super::executor::Executor;
 use super::lay::{lay, length_of, sets_level};
 use super::layers::{LoadWishes, ScenarioWishes, Wishes};
-use super::load::{executor_of, scaled, spans_of};
+use super::load::{MAX_VUS, executor_of, scaled, spans_of};
 use super::resolve::ResolveContext;
 use super::share::share;
 use super::{Scenario, Task, ThinkTime};
@@ -48,9 +48,15 @@ pub(super) fn resolve_all(
     let loads = Loads::new(layers, &chosen, scale);
     let executors = loads.resolve(problems);
     let pairs = chosen.iter().zip(executors);
-    pairs
+    let scenarios: Vec<Scenario> = pairs
         .filter_map(|(wishes, load)| load.map(|load| build(wishes, load, think_time, context)))
-        .collect()
+        .collect();
+    let vus = scenarios.iter().map(|scenario| scenario.executor.max_vus()).sum();
+    if problems.is_empty() && vus > MAX_VUS {
+        let what = "the number of users of all scenarios at their highest";
+        problems.push(PlanError::TooMany { what, value: vus, max: MAX_VUS });
+    }
+    scenarios
 }
 
 fn check_names(all: &[ScenarioWishes], problems: &mut Vec<PlanError>) {

@@ -4,6 +4,7 @@ use super::*;
 use crate::plan::layers::{LoadWishes, ScenarioWishes};
 
 mod http;
+mod laws;
 mod loads;
 mod precedence;
 mod scenarios;

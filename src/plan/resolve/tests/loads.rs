@@ -229,3 +229,14 @@ fn a_scale_that_overflows_is_too_long() {
     let huge = Wishes { scale: Some(1e300), ..Wishes::default() };
     assert_eq!(problems(&[&huge, &script(load)]), [PlanError::TooLong { max: MAX_DURATION }]);
 }
+
+#[test]
+fn what_a_scale_or_a_spike_makes_of_a_load_is_checked_too() {
+    let load = LoadWishes { duration: Some(secs(60)), ..none() };
+    let tiny = Wishes { scale: Some(1e-15), ..Wishes::default() };
+    let found = problems(&[&tiny, &script(load)]);
+    assert_eq!(found, [PlanError::Zero { what: "the scaled duration" }]);
+    let peak = Some(PeakWish::Vus(400_000));
+    let crowd = LoadWishes { profile: Some("five-phase".to_owned()), peak, ..none() };
+    assert!(fault(crowd).contains("is 1200000, and at most 1000000"));
+}

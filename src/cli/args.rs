@@ -3,7 +3,6 @@
 mod run;
 mod values;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -174,7 +173,7 @@ pub enum ReportFormat {
 pub struct TargetApiArgs {
     /// Its own options; `--help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
-    pub raw: Vec<OsString>,
+    pub raw: Vec<std::ffi::OsString>,
 }
 
 /// Prints the completions of a shell.

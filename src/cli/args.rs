@@ -3,7 +3,6 @@
 mod run;
 mod values;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -83,7 +82,7 @@ pub struct CheckArgs {
     #[arg(env = "RHAID_SCRIPT", hide_env = true)]
     pub script: PathBuf,
     /// How the findings are shown
-    #[arg(long, env = "RHAID_FORMAT", hide_env = true, value_enum, default_value_t = CheckFormat::Text)]
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
     /// What is tested.
     #[command(flatten)]
@@ -110,7 +109,7 @@ pub struct NewArgs {
     #[arg(default_value = "journey.rhai")]
     pub file: PathBuf,
     /// Overwrite what is there
-    #[arg(long, env = "RHAID_FORCE", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub force: bool,
 }
 
@@ -131,26 +130,25 @@ pub struct ReportArgs {
     #[arg(value_name = "IDS")]
     pub ids: Vec<String>,
     /// How it is shown
-    #[arg(long, env = "RHAID_FORMAT", hide_env = true, value_enum, default_value_t = ReportFormat::Table)]
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,
     /// Write to a file instead of the terminal
-    #[arg(short = 'o', long, value_name = "FILE", env = "RHAID_OUTPUT", hide_env = true)]
+    #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Compare with this run, or the last one with this tag
-    #[arg(long, value_name = "RUN|TAG", env = "RHAID_BASELINE", hide_env = true)]
+    #[arg(long, value_name = "RUN|TAG")]
     pub baseline: Option<String>,
     /// Only runs with this tag; repeatable
-    #[arg(long, value_name = "KEY=VALUE", env = "RHAID_TAG", hide_env = true, value_parser = values::pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
     pub tag: Vec<(String, String)>,
     /// At most this many runs in the table
-    #[arg(long, value_name = "N", env = "RHAID_LIMIT", hide_env = true, value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     pub limit: Option<u64>,
     /// The smallest change that counts as one, in percent
-    #[arg(long, value_name = "PERCENT", env = "RHAID_THRESHOLD_PERCENT", hide_env = true,
-        value_parser = values::percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percent)]
     pub threshold_percent: Option<f64>,
     /// Delete without asking; overwrite the output file
-    #[arg(long, env = "RHAID_FORCE", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub force: bool,
 }
 
@@ -175,7 +173,7 @@ pub enum ReportFormat {
 pub struct TargetApiArgs {
     /// Its own options; `--help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
-    pub raw: Vec<OsString>,
+    pub raw: Vec<std::ffi::OsString>,
 }
 
 /// Prints the completions of a shell.

@@ -203,7 +203,6 @@ impl View {
             Self::Live { lines, .. } => {
                 for (place, text) in lines.iter().zip(line.live()) {
                     place.set_message(harmless(&text));
-                    place.tick();
                 }
             }
         }

@@ -19,8 +19,8 @@ const EXAMPLES: &str = "Examples:
   rhaid run https://shop.test/search -u 100 -d 30s   one URL, no script
   rhaid run scripts/journey.rhai --threshold 'http_req_duration: p(95)<300'
 
-Every option can be set in the environment: --max-vus is RHAID_MAX_VUS. The command line wins over the
-environment, the environment over the script.";
+Every option can be set in the environment: --max-vus is RHAID_MAX_VUS.
+The command line wins over the environment, the environment over the script.";
 
 /// Runs a script, or requests one URL over and over.
 #[derive(Debug, Clone, Default, Args)]

@@ -18,10 +18,11 @@ fn the_definition_is_consistent() {
 }
 
 #[test]
-fn every_option_has_its_environment_variable() {
+fn every_option_of_a_run_has_its_environment_variable() {
     let mut root = Cli::command();
     root.build();
-    for verb in root.get_subcommands() {
+    // Not those of `report`: a tag meant for runs would silently filter the table, and a force would delete.
+    for verb in root.get_subcommands().filter(|verb| verb.get_name() == "run") {
         for option in
             verb.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
         {

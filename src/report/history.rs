@@ -1,0 +1,120 @@
+//! All runs: a line each.
+
+use super::grid::{Column, Grid};
+use super::view::times::{to_ms, to_s};
+use super::{Format, TextOptions, clean, csv, json, show, view};
+use crate::clock;
+use crate::record::RunRow;
+use crate::units::show_count;
+
+/// Runs as a table, in the order given. Times are response times.
+#[must_use]
+pub fn history(rows: &[RunRow], format: Format, options: &TextOptions) -> String {
+    match format {
+        Format::Json => json::json_list(rows),
+        Format::Csv => history_csv(rows),
+        Format::Markdown => grid(rows).to_markdown(),
+        Format::Table if rows.is_empty() => "no runs yet; `rhaid run` makes one\n".to_owned(),
+        Format::Table => {
+            let text = grid(rows).to_text(options.width, options.ascii);
+            if options.ascii { text.replace('µ', "u") } else { text }
+        }
+    }
+}
+
+fn grid(rows: &[RunRow]) -> Grid {
+    let mut grid = Grid::new(vec![
+        Column::Figures("id"),
+        Column::Figures("started (UTC)"),
+        Column::Words("name"),
+        Column::Words("type"),
+        Column::Words("status"),
+        Column::Figures("load"),
+        Column::Figures("reqs"),
+        Column::Figures("fail %"),
+        Column::Figures("p50"),
+        Column::Figures("p95"),
+        Column::Figures("p99"),
+        Column::Figures("rate"),
+        Column::Figures("length"),
+        Column::Words("tags"),
+    ]);
+    for row in rows {
+        let tags: Vec<String> = row.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        grid.push(vec![
+            row.id.to_string(),
+            clock::show_wall_ms(row.started_at_ms),
+            clean::clean(&row.name),
+            view::word(&row.test_type),
+            status(row),
+            clean::clean(&row.load),
+            show_count(row.requests),
+            show::percent(row.error_ratio()),
+            show::time(row.p50.map(to_ms)),
+            show::time(row.p95.map(to_ms)),
+            show::time(row.p99.map(to_ms)),
+            show::rate(Some(row.throughput)),
+            show::span(to_s(row.elapsed)),
+            clean::clean(&tags.join(" ")),
+        ]);
+    }
+    grid
+}
+
+/// How a run stands; one whose numbers are not sound says so.
+fn status(row: &RunRow) -> String {
+    match row.validity.as_deref() {
+        Some(verdict) if verdict != "VALID" => {
+            format!("{}, {}", row.status.as_str(), clean::clean(verdict))
+        }
+        _ => row.status.as_str().to_owned(),
+    }
+}
+
+fn history_csv(rows: &[RunRow]) -> String {
+    let columns = [
+        "id",
+        "run_id",
+        "started_at",
+        "name",
+        "test_type",
+        "status",
+        "exit_code",
+        "load",
+        "validity",
+        "requests",
+        "failed",
+        "error_ratio",
+        "throughput_per_s",
+        "response_time_p50_ms",
+        "response_time_p95_ms",
+        "response_time_p99_ms",
+        "elapsed_s",
+        "tags",
+    ];
+    let mut out = csv::line(columns.map(str::to_owned));
+    for row in rows {
+        let tags: Vec<String> = row.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        out += &csv::line([
+            row.id.to_string(),
+            clean::clean(&row.run_id),
+            view::rfc3339(row.started_at_ms),
+            clean::clean(&row.name),
+            view::word(&row.test_type),
+            row.status.as_str().to_owned(),
+            row.exit_code.map_or_else(String::new, |code| code.to_string()),
+            clean::clean(&row.load),
+            row.validity.as_deref().map(clean::clean).unwrap_or_default(),
+            row.requests.to_string(),
+            row.failed.to_string(),
+            row.error_ratio().to_string(),
+            row.throughput.to_string(),
+            csv::cell(row.p50.map(to_ms)),
+            csv::cell(row.p95.map(to_ms)),
+            csv::cell(row.p99.map(to_ms)),
+            to_s(row.elapsed).to_string(),
+            clean::clean(&tags.join(" ")),
+        ]);
+    }
+    out
+}

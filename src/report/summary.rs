@@ -1,0 +1,230 @@
+//! A run as text: what stands on the terminal at its end, and what `report ID` shows again.
+
+use std::fmt::Write;
+
+use super::grid::Grid;
+use super::view::{ResourceView, RunView};
+use super::{TextOptions, sections, show};
+use crate::record::RunRecord;
+use crate::units::{show_bytes, show_count};
+
+const BOLD: &str = "1";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+/// The database that needs no `--db`.
+const DEFAULT_DB: &str = "rhaid.db";
+
+/// The summary of a run, with a final line break.
+#[must_use]
+pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
+    let view = RunView::of(record);
+    let mut page = Page { out: String::new(), options };
+    page.title(&view);
+    page.thresholds(&view);
+    page.verdict(&view);
+    page.table("steps: http_req_duration, from sending to the last byte", &sections::steps(&view));
+    let phase_title = if view.is_open_model {
+        "phases: http_req_response_time, from when a request was due"
+    } else {
+        "phases: http_req_duration"
+    };
+    page.table(phase_title, &sections::phases(&view));
+    page.checks(&view);
+    page.table("errors", &sections::errors(&view));
+    page.table("metrics", &sections::metrics(&view));
+    page.health(&view);
+    page.totals(&view);
+    page.stored(&view);
+    if options.ascii { page.out.replace('µ', "u") } else { page.out }
+}
+
+/// Text that grows downwards.
+struct Page<'o> {
+    out: String,
+    options: &'o TextOptions,
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        let heading = self.paint(BOLD, text);
+        self.line("");
+        self.line(&heading);
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.options.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// A mark for what held or did not.
+    fn mark(&self, held: bool) -> String {
+        let (colour, mark, ascii) = if held { (GREEN, "✓", "ok  ") } else { (RED, "✗", "FAIL") };
+        self.paint(colour, if self.options.ascii { ascii } else { mark })
+    }
+
+    fn dot(&self) -> &'static str {
+        if self.options.ascii { " - " } else { " · " }
+    }
+
+    fn table(&mut self, title: &str, grid: &Grid) {
+        if grid.is_empty() {
+            return;
+        }
+        self.heading(title);
+        self.out += &grid.to_text(self.options.width, self.options.ascii);
+    }
+
+    fn title(&mut self, view: &RunView) {
+        let mut parts = vec![self.paint(BOLD, &view.name), view.test_type.clone(), view.load.clone()];
+        parts.extend(view.target.clone());
+        parts.push(format!("{} after {}", view.status.as_str(), show::span(view.elapsed_s)));
+        let title = parts.join(self.dot());
+        self.line(&title);
+        if view.is_insecure {
+            let banner = "INSECURE: certificates were not verified; anyone could have answered";
+            let banner = self.paint(RED, banner);
+            self.line(&banner);
+        }
+    }
+
+    fn thresholds(&mut self, view: &RunView) {
+        if view.thresholds.is_empty() {
+            return;
+        }
+        self.heading("thresholds");
+        let widest = view.thresholds.iter().map(|t| t.expression.chars().count()).max().unwrap_or(0);
+        for threshold in &view.thresholds {
+            let aborted = if threshold.aborted { "  ended the run" } else { "" };
+            let line = format!(
+                "  {} {:widest$}  {}{aborted}",
+                self.mark(threshold.passed),
+                threshold.expression,
+                show::actual(threshold)
+            );
+            self.line(&line);
+        }
+    }
+
+    fn verdict(&mut self, view: &RunView) {
+        let failed = view.thresholds.iter().filter(|threshold| !threshold.passed).count();
+        let all = show::plural(view.thresholds.len() as u64, "threshold");
+        let mut parts = Vec::new();
+        match (failed, view.thresholds.len()) {
+            (_, 0) => {}
+            (0, _) => parts.push(self.paint(GREEN, "PASSED") + &format!(" {all}")),
+            (failed, _) => parts.push(self.paint(RED, "FAILED") + &format!(" {failed} of {all}")),
+        }
+        if let Some(validity) = &view.validity {
+            let colour = match validity.verdict.as_str() {
+                "VALID" => GREEN,
+                "DEGRADED" => YELLOW,
+                _ => RED,
+            };
+            let mut words = format!("numbers {}", self.paint(colour, &validity.verdict));
+            if !validity.reasons.is_empty() {
+                let _ = write!(words, ": {}", validity.reasons.join("; "));
+            }
+            parts.push(words);
+        }
+        parts.extend(view.exit_code.map(|code| format!("exit code {code}")));
+        if !parts.is_empty() {
+            self.heading("verdict");
+            let line = format!("  {}", parts.join(self.dot()));
+            self.line(&line);
+        }
+    }
+
+    fn checks(&mut self, view: &RunView) {
+        if view.checks.is_empty() {
+            return;
+        }
+        self.heading("checks");
+        for check in &view.checks {
+            let all = check.passes + check.fails;
+            let task = if check.task.is_empty() { String::new() } else { format!(" ({})", check.task) };
+            let (passes, all) = (show_count(check.passes), show_count(all));
+            let mark = self.mark(check.fails == 0);
+            self.line(&format!("  {mark} {}{task}  {passes} of {all}", check.name));
+        }
+    }
+
+    fn health(&mut self, view: &RunView) {
+        let owners =
+            [("generator", &view.resources.generator), ("target", &view.resources.target)];
+        if owners.iter().all(|(_, found)| found.is_none()) {
+            return;
+        }
+        self.heading("health");
+        for (owner, found) in owners {
+            if let Some(found) = found {
+                let line = format!("  {owner:9}  {}", health_line(found, self.dot()));
+                self.line(&line);
+            }
+        }
+    }
+
+    fn totals(&mut self, view: &RunView) {
+        let totals = &view.totals;
+        let dot = self.dot();
+        let count = show_count;
+        self.heading("totals");
+        self.line(&format!(
+            "  iterations  {} planned = {} started + {} dropped{dot}{} completed{dot}{} interrupted{dot}{} failed",
+            count(totals.planned),
+            count(totals.started),
+            count(totals.dropped),
+            count(totals.completed),
+            count(totals.interrupted),
+            count(totals.failed_iterations)
+        ));
+        self.line(&format!(
+            "  requests    {} sent{dot}{} done{dot}{} failed ({} %){dot}{} successful",
+            count(totals.sent),
+            count(totals.requests),
+            count(totals.failed),
+            show::percent(totals.error_ratio),
+            show::rate(Some(totals.throughput))
+        ));
+        self.line(&format!(
+            "  data        {} sent{dot}{} received{dot}at most {}",
+            show_bytes(totals.sent_bytes),
+            show_bytes(totals.received_bytes),
+            show::plural(totals.vus_max, "VU")
+        ));
+        if totals.overflowed + totals.discarded > 0 {
+            self.line(&format!(
+                "  not kept    {} in the overflow series{dot}{} beyond a bound",
+                show::plural(totals.overflowed, "sample"),
+                show::plural(totals.discarded, "error or exemplar")
+            ));
+        }
+    }
+
+    fn stored(&mut self, view: &RunView) {
+        let (Some(id), Some(path)) = (view.id, &self.options.stored_in) else { return };
+        let at = if path == DEFAULT_DB { String::new() } else { format!(" --db {path}") };
+        let mut lines = format!("stored   run {id} in {path}\n");
+        lines += &match self.options.previous {
+            Some(previous) => format!("compare  rhaid report {previous} {id}{at}"),
+            None => format!("again    rhaid report {id}{at}"),
+        };
+        self.line("");
+        self.line(&lines);
+    }
+}
+
+fn health_line(found: &ResourceView, dot: &str) -> String {
+    let parts = [
+        format!("CPU mean {} % max {} % of a core", found.cpu_percent.mean, found.cpu_percent.max),
+        format!("memory max {}", show_bytes(found.memory_bytes.max)),
+        show::plural(found.open_files.max, "file"),
+        show::plural(found.connections.max, "connection"),
+        show::plural(found.threads.max, "thread"),
+    ];
+    parts.join(dot)
+}

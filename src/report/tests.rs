@@ -1,0 +1,1 @@
+//! The formats side by side, from one record.

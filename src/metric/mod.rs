@@ -17,6 +17,8 @@ pub mod window;
 pub use failure::FailureKind;
 pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
-pub use sink::{CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats};
+pub use sink::{
+    CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,
+};
 pub use totals::Totals;
 pub use window::Window;

@@ -248,14 +248,19 @@ impl CustomSink {
         match (self, value) {
             (Self::Counter(sum), CustomValue::Add(by)) => *sum += by,
             (Self::Gauge(state), CustomValue::Set(now)) => {
-                *state = Some(state.map_or((now, now, now), |(_, low, high)| (now, low.min(now), high.max(now))));
+                *state =
+                    Some(state.map_or((now, now, now), |(_, low, high)| {
+                        (now, low.min(now), high.max(now))
+                    }));
             }
             (Self::Rate(hits, all), CustomValue::Hit(hit)) => {
                 *hits += u64::from(hit);
                 *all += 1;
             }
             (Self::Trend(histogram), CustomValue::Observe(ms)) => {
-                histogram.record(Duration::try_from_secs_f64((ms / 1e3).max(0.0)).unwrap_or(Duration::ZERO));
+                histogram.record(
+                    Duration::try_from_secs_f64((ms / 1e3).max(0.0)).unwrap_or(Duration::ZERO),
+                );
             }
             _ => return false,
         }
@@ -267,7 +272,10 @@ impl CustomSink {
         match (self, other) {
             (Self::Counter(sum), Self::Counter(by)) => *sum += by,
             (Self::Gauge(state), Self::Gauge(Some((now, low, high)))) => {
-                *state = Some(state.map_or((*now, *low, *high), |(_, l, h)| (*now, l.min(*low), h.max(*high))));
+                *state =
+                    Some(state.map_or((*now, *low, *high), |(_, l, h)| {
+                        (*now, l.min(*low), h.max(*high))
+                    }));
             }
             (Self::Rate(hits, all), Self::Rate(more_hits, more)) => {
                 *hits += more_hits;

@@ -149,7 +149,10 @@ mod tests {
     #[test]
     fn a_table_fits_its_width_and_keeps_its_figures() {
         let mut grid = Grid::new(vec![Column::Words("step"), Column::Figures("reqs")]);
-        grid.push(vec!["GET /a/very/long/path/that/does/not/fit".to_owned(), "1,234,567".to_owned()]);
+        grid.push(vec![
+            "GET /a/very/long/path/that/does/not/fit".to_owned(),
+            "1,234,567".to_owned(),
+        ]);
         let text = grid.to_text(30, false);
         assert!(text.lines().all(|line| get_text_width(line) <= 30), "{text}");
         assert!(text.contains("1,234,567") && text.contains('…'), "{text}");

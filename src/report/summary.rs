@@ -58,12 +58,17 @@ impl Page<'_> {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.options.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.options.colour {
+            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A mark for what held or did not.
     fn mark(&self, held: bool) -> String {
-        let (colour, mark, ascii) = if held { (GREEN, "✓", "ok  ") } else { (RED, "✗", "FAIL") };
+        let (colour, mark, ascii) =
+            if held { (GREEN, "✓", "ok  ") } else { (RED, "✗", "FAIL") };
         self.paint(colour, if self.options.ascii { ascii } else { mark })
     }
 
@@ -80,7 +85,8 @@ impl Page<'_> {
     }
 
     fn title(&mut self, view: &RunView) {
-        let mut parts = vec![self.paint(BOLD, &view.name), view.test_type.clone(), view.load.clone()];
+        let mut parts =
+            vec![self.paint(BOLD, &view.name), view.test_type.clone(), view.load.clone()];
         parts.extend(view.target.clone());
         parts.push(format!("{} after {}", view.status.as_str(), show::span(view.elapsed_s)));
         let title = parts.join(self.dot());
@@ -97,7 +103,8 @@ impl Page<'_> {
             return;
         }
         self.heading("thresholds");
-        let widest = view.thresholds.iter().map(|t| t.expression.chars().count()).max().unwrap_or(0);
+        let widest =
+            view.thresholds.iter().map(|t| t.expression.chars().count()).max().unwrap_or(0);
         for threshold in &view.thresholds {
             let aborted = if threshold.aborted { "  ended the run" } else { "" };
             let line = format!(
@@ -146,7 +153,8 @@ impl Page<'_> {
         self.heading("checks");
         for check in &view.checks {
             let all = check.passes + check.fails;
-            let task = if check.task.is_empty() { String::new() } else { format!(" ({})", check.task) };
+            let task =
+                if check.task.is_empty() { String::new() } else { format!(" ({})", check.task) };
             let (passes, all) = (show_count(check.passes), show_count(all));
             let mark = self.mark(check.fails == 0);
             self.line(&format!("  {mark} {}{task}  {passes} of {all}", check.name));
@@ -154,8 +162,7 @@ impl Page<'_> {
     }
 
     fn health(&mut self, view: &RunView) {
-        let owners =
-            [("generator", &view.resources.generator), ("target", &view.resources.target)];
+        let owners = [("generator", &view.resources.generator), ("target", &view.resources.target)];
         if owners.iter().all(|(_, found)| found.is_none()) {
             return;
         }

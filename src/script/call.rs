@@ -42,7 +42,11 @@ impl HttpCall {
     /// Whether a status counts as failed.
     #[must_use]
     pub fn is_failure(&self, status: u16) -> bool {
-        if self.expect.is_empty() { !(200..400).contains(&status) } else { !self.expect.contains(&status) }
+        if self.expect.is_empty() {
+            !(200..400).contains(&status)
+        } else {
+            !self.expect.contains(&status)
+        }
     }
 }
 

@@ -55,7 +55,12 @@ impl Script {
     ///
     /// # Errors
     /// As [`Script::load`].
-    pub fn from_text(file: &str, text: String, root: PathBuf, load: LoadOptions) -> Result<Self, ScriptError> {
+    pub fn from_text(
+        file: &str,
+        text: String,
+        root: PathBuf,
+        load: LoadOptions,
+    ) -> Result<Self, ScriptError> {
         let context = HostContext {
             root,
             env: Arc::new(load.env),
@@ -145,14 +150,19 @@ fn read(path: &Path, file: &str) -> Result<String, ScriptError> {
         ScriptError::from(sources.finding(file, Position::NONE, message, Some(hint.to_owned())))
     };
     let there = "give the path of a .rhai file, or a URL; `rhaid new` writes a starter script";
-    let size = std::fs::metadata(path).map_err(|error| cannot(format!("cannot be read: {error}"), there))?;
+    let size = std::fs::metadata(path)
+        .map_err(|error| cannot(format!("cannot be read: {error}"), there))?;
     if size.is_dir() {
         return Err(cannot("is a folder, not a script".to_owned(), there));
     }
     if size.len() > MAX_SCRIPT_BYTES {
-        return Err(cannot("is larger than 8 MiB".to_owned(), "put data into a file and read it with csv(..)"));
+        return Err(cannot(
+            "is larger than 8 MiB".to_owned(),
+            "put data into a file and read it with csv(..)",
+        ));
     }
-    let bytes = std::fs::read(path).map_err(|error| cannot(format!("cannot be read: {error}"), there))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| cannot(format!("cannot be read: {error}"), there))?;
     String::from_utf8(bytes).map_err(|_| cannot("is not UTF-8 text".to_owned(), "save it as UTF-8"))
 }
 

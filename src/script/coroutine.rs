@@ -7,7 +7,10 @@
 //!
 //! The `unsafe` here is one thread-local pointer to the task that is running, valid only while `Task::resume` is on the
 //! stack below; [`current`] is the only reader.
-#![expect(unsafe_code, reason = "the running task is found through a pointer that lives as long as resume()")]
+#![expect(
+    unsafe_code,
+    reason = "the running task is found through a pointer that lives as long as resume()"
+)]
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -288,13 +291,17 @@ pub(crate) struct RunEnded;
 /// Called by Rhai for each operation of a running script; a value ends the script with it.
 pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Option<Dynamic> {
     let Some(running) = current() else {
-        return (operations > MAX_TOP_LEVEL_OPERATIONS)
-            .then(|| "the script's top level does not come to an end; it should only set things up".into());
+        return (operations > MAX_TOP_LEVEL_OPERATIONS).then(|| {
+            "the script's top level does not come to an end; it should only set things up".into()
+        });
     };
     let mark = 0_u8;
     let here = ptr::from_ref(black_box(&mark)) as usize;
     if here < running.stack_limit + STACK_MARGIN_BYTES && here > running.stack_limit {
-        return Some("the call stack is too deep: look for a function that calls itself without an end".into());
+        return Some(
+            "the call stack is too deep: look for a function that calls itself without an end"
+                .into(),
+        );
     }
     if !operations.is_multiple_of(OPERATIONS_PER_LOOK) {
         return None;
@@ -305,7 +312,9 @@ pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Optio
     let now = running.clock.now();
     if now.saturating_sub(running.busy_since.get()) > running.max_busy {
         let limit = units::show_span(running.max_busy);
-        return Some(format!("the script computed for {limit} without a request or a pause").into());
+        return Some(
+            format!("the script computed for {limit} without a request or a pause").into(),
+        );
     }
     if now.saturating_sub(running.slice_since.get()) > FAIR_SLICE {
         let busy_since = running.busy_since.get();

@@ -146,7 +146,9 @@ fn describe(error: &EvalAltResult, known: &[String]) -> (String, Option<String>)
         }
         EvalAltResult::ErrorRuntime(value, _) => (value.to_string(), None),
         EvalAltResult::ErrorTerminated(value, _) => (value.to_string(), None),
-        EvalAltResult::ErrorTooManyOperations(_) => ("the script did too many operations".into(), None),
+        EvalAltResult::ErrorTooManyOperations(_) => {
+            ("the script did too many operations".into(), None)
+        }
         EvalAltResult::ErrorStackOverflow(_) => (
             "the calls are nested too deep".into(),
             Some("look for a function that calls itself without an end".into()),
@@ -188,7 +190,8 @@ pub(crate) fn did_you_mean(word: &str, known: &[String]) -> Option<String> {
     if word.len() < 3 {
         return None;
     }
-    spelling::nearest(word, known.iter().map(String::as_str)).map(|best| format!("did you mean `{best}`?"))
+    spelling::nearest(word, known.iter().map(String::as_str))
+        .map(|best| format!("did you mean `{best}`?"))
 }
 
 fn lower_first(text: &str) -> String {

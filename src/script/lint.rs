@@ -46,7 +46,11 @@ impl Functions {
 
     /// Names that a person would write, for suggestions.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.0.keys().filter(|name| name.starts_with(|c: char| c.is_alphabetic())).cloned().collect()
+        self.0
+            .keys()
+            .filter(|name| name.starts_with(|c: char| c.is_alphabetic()))
+            .cloned()
+            .collect()
     }
 }
 
@@ -61,7 +65,8 @@ pub(crate) fn check_nesting(file: &str, text: &str, sources: &Sources) -> Result
                 _ => {}
             }
             if depth > MAX_NESTING {
-                let at = Position::new((index + 1).min(65_535) as u16, (column + 1).min(65_535) as u16);
+                let at =
+                    Position::new((index + 1).min(65_535) as u16, (column + 1).min(65_535) as u16);
                 let message = format!("the brackets are nested more than {MAX_NESTING} deep");
                 return Err(sources.finding(file, at, message, None));
             }
@@ -82,9 +87,15 @@ pub(crate) fn check_calls(
     let mut findings = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at))) => lint.call(call, false, *at, &mut findings),
-            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => lint.call(call, true, *at, &mut findings),
-            Some(ASTNode::Stmt(rhai::Stmt::FnCall(call, at))) => lint.call(call, false, *at, &mut findings),
+            Some(ASTNode::Expr(Expr::FnCall(call, at))) => {
+                lint.call(call, false, *at, &mut findings)
+            }
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
+                lint.call(call, true, *at, &mut findings)
+            }
+            Some(ASTNode::Stmt(rhai::Stmt::FnCall(call, at))) => {
+                lint.call(call, false, *at, &mut findings)
+            }
             _ => {}
         }
         true
@@ -142,8 +153,10 @@ impl Lint<'_> {
         let given = call.args.len();
         let fits = arities.contains(&given) || (is_method && arities.contains(&(given + 1)));
         if !fits && !call.capture_parent_scope {
-            let takes: Vec<String> =
-                arities.iter().map(|n| n.saturating_sub(usize::from(is_method)).to_string()).collect();
+            let takes: Vec<String> = arities
+                .iter()
+                .map(|n| n.saturating_sub(usize::from(is_method)).to_string())
+                .collect();
             let message = format!("`{name}` does not take {given} arguments");
             let hint = Some(format!("it takes {}", takes.join(" or ")));
             findings.push(self.finding(at, message, hint));
@@ -159,14 +172,22 @@ impl Lint<'_> {
             && !self.has_target
             && !url.contains("://")
         {
-            let hint = "add `target: \"http://host:port\"` to `options`, or give --target".to_owned();
+            let hint =
+                "add `target: \"http://host:port\"` to `options`, or give --target".to_owned();
             let message = format!("`{url}` has no host, and there is no target");
-            findings.push(self.finding(if place.is_none() { at } else { *place }, message, Some(hint)));
+            findings.push(self.finding(
+                if place.is_none() { at } else { *place },
+                message,
+                Some(hint),
+            ));
         }
-        let (Some(Expr::Map(map, _)), true) = (call.args.get(1), call.args.len() == 2) else { return };
+        let (Some(Expr::Map(map, _)), true) = (call.args.get(1), call.args.len() == 2) else {
+            return;
+        };
         for (key, _) in &map.0 {
             if !REQUEST_OPTIONS.contains(&key.name.as_str()) {
-                let options: Vec<String> = REQUEST_OPTIONS.iter().map(ToString::to_string).collect();
+                let options: Vec<String> =
+                    REQUEST_OPTIONS.iter().map(ToString::to_string).collect();
                 let hint = did_you_mean(&key.name, &options)
                     .unwrap_or_else(|| format!("the options are {}", REQUEST_OPTIONS.join(", ")));
                 let message = format!("a request has no option `{}`", key.name);

@@ -9,18 +9,18 @@
 //! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine`, `host/*` (what
 //! scripts can call), `import`, `options`, `lint`, `compile`, `runtime`.
 
-pub mod error;
-pub(crate) mod value;
 pub mod call;
-pub mod reply;
-pub mod user;
+pub mod compile;
 pub mod coroutine;
+pub mod error;
 mod host;
 mod import;
-mod options;
 mod lint;
-pub mod compile;
+mod options;
+pub mod reply;
 pub mod runtime;
+pub mod user;
+pub(crate) mod value;
 
 pub use call::HttpCall;
 pub use compile::{LoadOptions, Script};

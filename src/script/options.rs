@@ -15,19 +15,56 @@ use crate::units::{self, Rate};
 
 /// Keys of a load; they may stand in `load` or beside it.
 const LOAD_KEYS: [&str; 16] = [
-    "executor", "vus", "duration", "iterations", "per_vu", "rate", "arrival", "max_vus", "max_duration", "phases",
-    "stages", "profile", "peak", "spike", "start_time", "graceful_stop",
+    "executor",
+    "vus",
+    "duration",
+    "iterations",
+    "per_vu",
+    "rate",
+    "arrival",
+    "max_vus",
+    "max_duration",
+    "phases",
+    "stages",
+    "profile",
+    "peak",
+    "spike",
+    "start_time",
+    "graceful_stop",
 ];
 /// Keys of `options` beside those of a load.
 const OPTION_KEYS: [&str; 25] = [
-    "target", "name", "load", "tasks", "scenarios", "think_time", "thresholds", "tags", "seed", "threads", "scale",
-    "on_start", "on_stop", "http", "http_version", "timeout", "connect_timeout", "insecure", "ca_file", "headers",
-    "redirects", "max_body", "fold_ids", "proxy", "abort_on_script_error",
+    "target",
+    "name",
+    "load",
+    "tasks",
+    "scenarios",
+    "think_time",
+    "thresholds",
+    "tags",
+    "seed",
+    "threads",
+    "scale",
+    "on_start",
+    "on_stop",
+    "http",
+    "http_version",
+    "timeout",
+    "connect_timeout",
+    "insecure",
+    "ca_file",
+    "headers",
+    "redirects",
+    "max_body",
+    "fold_ids",
+    "proxy",
+    "abort_on_script_error",
 ];
 /// Keys of `options` that are about connections.
 const CONNECTION_KEYS: [&str; 1] = ["no_connection_reuse"];
 /// Keys of a scenario.
-const SCENARIO_KEYS: [&str; 7] = ["weight", "tasks", "on_start", "on_stop", "think_time", "load", "tags"];
+const SCENARIO_KEYS: [&str; 7] =
+    ["weight", "tasks", "on_start", "on_stop", "think_time", "load", "tags"];
 /// Keys of a phase.
 const PHASE_KEYS: [&str; 6] = ["name", "duration", "vus", "rate", "target", "jump"];
 /// Functions that the engine calls by name; they are no tasks.
@@ -131,7 +168,8 @@ impl Reading<'_> {
             scale: self.number("scale", options.get("scale")),
             seed: self.count("seed", options.get("seed")),
             threads: self.count("threads", options.get("threads")).map(|n| n as usize),
-            abort_on_script_error: self.flag("abort_on_script_error", options.get("abort_on_script_error")),
+            abort_on_script_error: self
+                .flag("abort_on_script_error", options.get("abort_on_script_error")),
             tags: self.texts("tags", options.get("tags")).into_iter().collect(),
             load: self.load("", options, false),
             http: self.http(options),
@@ -174,7 +212,8 @@ impl Reading<'_> {
             max_body_bytes: max_body,
             fold_ids: self.flag("fold_ids", options.get("fold_ids")),
             proxy: self.text("proxy", options.get("proxy")),
-            no_connection_reuse: self.flag("no_connection_reuse", options.get("no_connection_reuse")),
+            no_connection_reuse: self
+                .flag("no_connection_reuse", options.get("no_connection_reuse")),
         }
     }
 
@@ -183,15 +222,16 @@ impl Reading<'_> {
             self.unknown_keys(path, map, &LOAD_KEYS);
         }
         let at = |key: &str| join(path, key);
-        let arrival = self.text(&at("arrival"), map.get("arrival")).and_then(|text| match text.as_str() {
-            "poisson" => Some(Arrival::Poisson),
-            "constant" => Some(Arrival::Constant),
-            _ => {
-                let message = format!("`arrival` is \"constant\" or \"poisson\", not {text:?}");
-                self.wrong(&at("arrival"), message, None);
-                None
-            }
-        });
+        let arrival =
+            self.text(&at("arrival"), map.get("arrival")).and_then(|text| match text.as_str() {
+                "poisson" => Some(Arrival::Poisson),
+                "constant" => Some(Arrival::Constant),
+                _ => {
+                    let message = format!("`arrival` is \"constant\" or \"poisson\", not {text:?}");
+                    self.wrong(&at("arrival"), message, None);
+                    None
+                }
+            });
         let list = if map.contains_key("phases") { "phases" } else { "stages" };
         LoadWishes {
             executor: self.text(&at("executor"), map.get("executor")),
@@ -228,12 +268,19 @@ impl Reading<'_> {
                 .iter()
                 .find_map(|key| self.level(&join(&at, key), map.get(*key)));
             let (Some(duration), Some(to)) = (duration, level) else {
-                let hint = Some("for example #{ name: \"ramp-up\", duration: \"60s\", vus: 50 }".to_owned());
+                let hint = Some(
+                    "for example #{ name: \"ramp-up\", duration: \"60s\", vus: 50 }".to_owned(),
+                );
                 self.wrong(&at, "a phase needs a `duration`, and `vus` or `rate`".to_owned(), hint);
                 continue;
             };
             let jump = self.flag(&join(&at, "jump"), map.get("jump")).unwrap_or(false);
-            phases.push(PhaseWish { name: self.text(&join(&at, "name"), map.get("name")), duration, to, jump });
+            phases.push(PhaseWish {
+                name: self.text(&join(&at, "name"), map.get("name")),
+                duration,
+                to,
+                jump,
+            });
         }
         Some(phases)
     }
@@ -271,8 +318,12 @@ impl Reading<'_> {
             name: String::new(),
             weight: self.number(&join(path, "weight"), fields.get("weight")),
             tasks: self.tasks(&join(path, "tasks"), fields.get("tasks")),
-            on_start: self.text(&join(path, "on_start"), fields.get("on_start")).or_else(|| self.lifecycle("on_start")),
-            on_stop: self.text(&join(path, "on_stop"), fields.get("on_stop")).or_else(|| self.lifecycle("on_stop")),
+            on_start: self
+                .text(&join(path, "on_start"), fields.get("on_start"))
+                .or_else(|| self.lifecycle("on_start")),
+            on_stop: self
+                .text(&join(path, "on_stop"), fields.get("on_stop"))
+                .or_else(|| self.lifecycle("on_stop")),
             think_time: self.think_time(&join(path, "think_time"), fields.get("think_time")),
             load,
             tags: self.texts(&join(path, "tags"), fields.get("tags")).into_iter().collect(),
@@ -287,8 +338,12 @@ impl Reading<'_> {
         ScenarioWishes {
             name: "default".to_owned(),
             tasks,
-            on_start: self.text("on_start", options.get("on_start")).or_else(|| self.lifecycle("on_start")),
-            on_stop: self.text("on_stop", options.get("on_stop")).or_else(|| self.lifecycle("on_stop")),
+            on_start: self
+                .text("on_start", options.get("on_start"))
+                .or_else(|| self.lifecycle("on_start")),
+            on_stop: self
+                .text("on_stop", options.get("on_stop"))
+                .or_else(|| self.lifecycle("on_stop")),
             ..ScenarioWishes::default()
         }
     }
@@ -325,7 +380,8 @@ impl Reading<'_> {
             let arity = self.reader.functions.iter().find(|(n, _)| *n == name).map(|(_, p)| *p);
             match arity {
                 None => {
-                    let own: Vec<String> = self.reader.functions.iter().map(|(n, _)| n.clone()).collect();
+                    let own: Vec<String> =
+                        self.reader.functions.iter().map(|(n, _)| n.clone()).collect();
                     let hint = did_you_mean(&name, &own)
                         .or_else(|| Some(format!("write fn {name}(user) {{ ... }}")));
                     self.wrong(&at, format!("there is no function `{name}`"), hint);
@@ -339,8 +395,13 @@ impl Reading<'_> {
             match self.number(&at, map.get(name.as_str())) {
                 Some(weight) if weight > 0.0 => tasks.push((name, weight)),
                 Some(weight) => {
-                    let message = format!("the weight of `{name}` is {weight}; a weight is above zero");
-                    self.wrong(&at, message, Some("leave the task out to switch it off".to_owned()));
+                    let message =
+                        format!("the weight of `{name}` is {weight}; a weight is above zero");
+                    self.wrong(
+                        &at,
+                        message,
+                        Some("leave the task out to switch it off".to_owned()),
+                    );
                 }
                 None => {}
             }
@@ -358,7 +419,9 @@ impl Reading<'_> {
     }
 
     fn thresholds(&mut self, options: &Map) -> Vec<Threshold> {
-        let Some(map) = self.map("thresholds", options.get("thresholds")) else { return Vec::new() };
+        let Some(map) = self.map("thresholds", options.get("thresholds")) else {
+            return Vec::new();
+        };
         let mut thresholds = Vec::new();
         for metric in self.in_script_order("thresholds", &map) {
             let path = join("thresholds", &metric);
@@ -389,7 +452,8 @@ impl Reading<'_> {
             })
             .ok()?;
         threshold.abort_on_fail = self.flag(path, detail.get("abort_on_fail")).unwrap_or(false);
-        threshold.delay_abort = self.duration(path, detail.get("delay_abort_eval")).unwrap_or_default();
+        threshold.delay_abort =
+            self.duration(path, detail.get("delay_abort_eval")).unwrap_or_default();
         Some(threshold)
     }
 
@@ -399,7 +463,11 @@ impl Reading<'_> {
         let given = given?;
         let map = given.read_lock::<Map>().map(|map| map.clone());
         if map.is_none() {
-            self.wrong(path, format!("`{path}` is a map such as #{{ a: 1 }}, not {}", given.type_name()), None);
+            self.wrong(
+                path,
+                format!("`{path}` is a map such as #{{ a: 1 }}, not {}", given.type_name()),
+                None,
+            );
         }
         map
     }
@@ -456,7 +524,11 @@ impl Reading<'_> {
         match units::parse_duration(&given.to_string()) {
             Ok(duration) => Some(duration),
             Err(error) => {
-                self.wrong(path, error.to_string(), Some("write for example \"30s\" or \"1m30s\"".to_owned()));
+                self.wrong(
+                    path,
+                    error.to_string(),
+                    Some("write for example \"30s\" or \"1m30s\"".to_owned()),
+                );
                 None
             }
         }

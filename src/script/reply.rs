@@ -100,7 +100,11 @@ impl Response {
     }
 
     fn error_kind(&self) -> ImmutableString {
-        self.0.reply.failure.as_ref().map_or_else(Default::default, |(kind, _)| kind.to_string().into())
+        self.0
+            .reply
+            .failure
+            .as_ref()
+            .map_or_else(Default::default, |(kind, _)| kind.to_string().into())
     }
 
     fn timings(&self) -> Map {

@@ -80,11 +80,12 @@ impl ScriptHost {
     ) -> Result<Self, ScriptError> {
         let mut engine = new_engine(&script.context, move || stop_now.load(Ordering::Relaxed));
         engine.set_module_resolver(BelowFolder::new(&script.context.root));
-        let explain = |error: &EvalAltResult| script.sources.explain(&script.file, error, &script.known);
+        let explain =
+            |error: &EvalAltResult| script.sources.explain(&script.file, error, &script.known);
         let mut ast: AST = engine.compile(&*script.text).map_err(|error| explain(&error.into()))?;
         ast.set_source(script.file.as_str());
-        let module =
-            Module::eval_ast_as_new(Scope::new(), &ast, &engine).map_err(|error| explain(&error))?;
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
+            .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
         Ok(Self { engine: Rc::new(engine), script, clock, limits })
     }
@@ -100,7 +101,11 @@ impl ScriptHost {
     /// # Errors
     /// When there is no stack for it.
     pub fn task(&self, function: &Arc<str>, user: &Rc<User>) -> Result<Task, StackError> {
-        let arguments = if self.has_function(function, 0) { Vec::new() } else { vec![Dynamic::from(user.clone())] };
+        let arguments = if self.has_function(function, 0) {
+            Vec::new()
+        } else {
+            vec![Dynamic::from(user.clone())]
+        };
         self.call(function, user, arguments)
     }
 
@@ -109,10 +114,16 @@ impl ScriptHost {
     ///
     /// # Errors
     /// When there is no stack for it.
-    pub fn stage_task(&self, function: &Arc<str>, user: &Rc<User>, data: Option<&Value>) -> Result<Task, StackError> {
+    pub fn stage_task(
+        &self,
+        function: &Arc<str>,
+        user: &Rc<User>,
+        data: Option<&Value>,
+    ) -> Result<Task, StackError> {
         let handle = Dynamic::from(user.clone());
         let data = data.map(value::from_json);
-        let declared = self.script.functions().iter().find(|(n, _)| **n == **function).map_or(0, |(_, p)| *p);
+        let declared =
+            self.script.functions().iter().find(|(n, _)| **n == **function).map_or(0, |(_, p)| *p);
         let arguments = match (declared, data) {
             (0, _) => Vec::new(),
             (1, Some(data)) => vec![data],
@@ -122,7 +133,12 @@ impl ScriptHost {
         self.call(function, user, arguments)
     }
 
-    fn call(&self, function: &Arc<str>, user: &Rc<User>, arguments: Vec<Dynamic>) -> Result<Task, StackError> {
+    fn call(
+        &self,
+        function: &Arc<str>,
+        user: &Rc<User>,
+        arguments: Vec<Dynamic>,
+    ) -> Result<Task, StackError> {
         let engine = self.engine.clone();
         let function = function.clone();
         Task::new(user.clone(), self.limits, self.clock, move || {
@@ -167,9 +183,8 @@ impl ScriptHost {
 fn terminated(error: &EvalAltResult) -> Option<&Dynamic> {
     match error {
         EvalAltResult::ErrorTerminated(token, _) => Some(token),
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
-            terminated(inner)
-        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+        | EvalAltResult::ErrorInModule(_, inner, _) => terminated(inner),
         _ => None,
     }
 }

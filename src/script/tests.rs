@@ -50,7 +50,8 @@ struct Bench {
 
 fn bench(text: &str) -> Bench {
     let known = LoadOptions { has_target: true, ..LoadOptions::default() };
-    let script = Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known).unwrap();
+    let script =
+        Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known).unwrap();
     let script = Arc::new(script);
     let clock = RunClock::starting_now();
     let limits = ScriptLimits { max_busy: Duration::from_millis(200), ..ScriptLimits::default() };
@@ -79,7 +80,13 @@ impl Bench {
 }
 
 fn json(status: u16, body: &str) -> HttpReply {
-    HttpReply { status, ok: status == 200, body: Bytes::from(body.to_owned()), step: "GET /x".into(), ..HttpReply::default() }
+    HttpReply {
+        status,
+        ok: status == 200,
+        body: Bytes::from(body.to_owned()),
+        step: "GET /x".into(),
+        ..HttpReply::default()
+    }
 }
 
 #[test]
@@ -88,7 +95,10 @@ fn the_example_of_the_design_is_a_good_script() {
     let wishes = script.wishes();
     assert_eq!(wishes.target.as_deref(), Some("http://127.0.0.1:8117"));
     assert_eq!(wishes.load.vus, Some(20));
-    assert_eq!(wishes.scenarios[0].tasks, [("list_teams".to_owned(), 3.0), ("update_profile".to_owned(), 1.0)]);
+    assert_eq!(
+        wishes.scenarios[0].tasks,
+        [("list_teams".to_owned(), 3.0), ("update_profile".to_owned(), 1.0)]
+    );
     assert_eq!(wishes.scenarios[0].on_start.as_deref(), Some("on_start"));
     assert_eq!(wishes.thresholds.len(), 3);
 }
@@ -108,7 +118,8 @@ fn a_task_suspends_for_each_request_and_goes_on_with_its_answer() {
     );
     let seen = RefCell::new(Vec::new());
     let end = bench.run("journey", |call| {
-        seen.borrow_mut().push(format!("{} {} {:?} [{}]", call.name, call.url, call.headers, call.group));
+        seen.borrow_mut()
+            .push(format!("{} {} {:?} [{}]", call.name, call.url, call.headers, call.group));
         json(200, r#"{"token": "abc", "id": 17}"#)
     });
     assert!(matches!(end, TaskEnd::Completed), "{end:?}");
@@ -122,7 +133,13 @@ fn a_task_suspends_for_each_request_and_goes_on_with_its_answer() {
     );
     assert_eq!(
         *bench.notes.0.borrow(),
-        ["check ok: true", "check saw abc: true", "group_duration in inner", "made Add(2.0)", "size in "]
+        [
+            "check ok: true",
+            "check saw abc: true",
+            "group_duration in inner",
+            "made Add(2.0)",
+            "size in "
+        ]
     );
 }
 
@@ -132,12 +149,17 @@ fn a_failed_answer_is_data_and_its_missing_json_is_an_error_with_a_place() {
     let end = bench.run("journey", |_| json(500, "oops"));
     let TaskEnd::Error(finding) = end else { panic!("{end:?}") };
     assert_eq!((finding.line, finding.source_line.trim()), (3, "r.json().token"));
-    assert!(finding.message.contains("no JSON body") && finding.message.contains("500"), "{finding}");
+    assert!(
+        finding.message.contains("no JSON body") && finding.message.contains("500"),
+        "{finding}"
+    );
 }
 
 #[test]
 fn fail_ends_the_iteration_and_cannot_be_caught() {
-    let bench = bench(r#"fn journey(user) { try { user.fail("no stock"); } catch { user.get("/never"); } }"#);
+    let bench = bench(
+        r#"fn journey(user) { try { user.fail("no stock"); } catch { user.get("/never"); } }"#,
+    );
     let end = bench.run("journey", |_| panic!("no request is made"));
     assert!(matches!(&end, TaskEnd::Failed(reason) if reason == "no stock"), "{end:?}");
 }
@@ -180,13 +202,38 @@ fn wrong_scripts_say_where_and_what_would_work() {
     for (text, line, says, hint) in [
         ("fn journey(user) {\n  user.gett(\"/\");\n}", 2, "no method `gett`", "did you mean `get`"),
         ("fn journey(user) {\n  chek(1, \"a\", true);\n}", 2, "no function `chek`", "check"),
-        ("let options = #{\n  target: \"http://h\",\n  task: #{ journey: 1 } };\nfn journey(user) {}", 3, "`task`", "tasks"),
-        ("let options = #{ target: \"http://h\",\n duration: \"-5s\" };\nfn journey(user) {}", 2, "negative", "30s"),
-        ("let options = #{ tasks:\n #{ journey: 0 } };\nfn journey(user) {}", 2, "above zero", "leave the task out"),
-        ("let options = #{ tasks:\n #{ jurney: 1 } };\nfn journey(user) {}", 2, "no function `jurney`", "journey"),
+        (
+            "let options = #{\n  target: \"http://h\",\n  task: #{ journey: 1 } };\nfn journey(user) {}",
+            3,
+            "`task`",
+            "tasks",
+        ),
+        (
+            "let options = #{ target: \"http://h\",\n duration: \"-5s\" };\nfn journey(user) {}",
+            2,
+            "negative",
+            "30s",
+        ),
+        (
+            "let options = #{ tasks:\n #{ journey: 0 } };\nfn journey(user) {}",
+            2,
+            "above zero",
+            "leave the task out",
+        ),
+        (
+            "let options = #{ tasks:\n #{ jurney: 1 } };\nfn journey(user) {}",
+            2,
+            "no function `jurney`",
+            "journey",
+        ),
         ("fn journey(user) {\n  user.get(\"/a\");\n}", 2, "has no host", "target"),
         ("let x = 5;\nfn journey(user) {\n  x + 1\n}", 3, "no variable `x`", "global::X"),
-        ("fn journey(user) {\n  user.get(\"http://h\", #{ jsn: 1 });\n}", 2, "no option `jsn`", "json"),
+        (
+            "fn journey(user) {\n  user.get(\"http://h\", #{ jsn: 1 });\n}",
+            2,
+            "no option `jsn`",
+            "json",
+        ),
         ("fn journey(user {\n}", 1, "expecting", ""),
     ] {
         let finding = first_finding(text);

@@ -64,15 +64,24 @@ pub enum CookieChange {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("id", &self.seed.id).field("scenario", &self.seed.scenario).finish()
+        f.debug_struct("User")
+            .field("id", &self.seed.id)
+            .field("scenario", &self.seed.scenario)
+            .finish()
     }
 }
 
 impl User {
     /// A user without history.
     #[must_use]
-    pub fn new(seed: UserSeed, base: Option<Url>, fold_ids: bool, observer: Rc<dyn Observer>) -> Self {
-        let random = Pcg64Mcg::seed_from_u64(seed.seed ^ seed.id.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    pub fn new(
+        seed: UserSeed,
+        base: Option<Url>,
+        fold_ids: bool,
+        observer: Rc<dyn Observer>,
+    ) -> Self {
+        let random =
+            Pcg64Mcg::seed_from_u64(seed.seed ^ seed.id.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Self {
             iteration: Cell::new(0),
             task: RefCell::new("".into()),

@@ -52,6 +52,10 @@ pub(crate) fn to_json(value: &Dynamic) -> Option<Value> {
 
 /// A scalar as text for a query, a form or a header; `None` for arrays, maps and host values.
 pub(crate) fn to_text(value: &Dynamic) -> Option<String> {
-    let scalar = value.is_string() || value.is_char() || value.is_int() || value.is_float() || value.is_bool();
+    let scalar = value.is_string()
+        || value.is_char()
+        || value.is_int()
+        || value.is_float()
+        || value.is_bool();
     scalar.then(|| value.to_string())
 }

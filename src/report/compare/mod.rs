@@ -12,8 +12,8 @@ use serde::Serialize;
 pub use judge::{Judgement, Word};
 pub use unlike::Unlike;
 
-use super::view::times::{ratio, to_ms};
 use super::view::rfc3339;
+use super::view::times::{ratio, to_ms};
 use crate::metric::{Histogram, Quantile};
 use crate::record::{RunRecord, RunStatus, StepRecord};
 
@@ -182,8 +182,7 @@ fn of_step(name: &str, a: Option<Observed>, b: Option<Observed>) -> StepComparis
     let judgement = judge::judge(a.as_ref(), b.as_ref());
     let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
     let figure = |value: &dyn Fn(&Observed) -> Option<f64>| Figure::of(value(&a), value(&b));
-    let quantile =
-        |q| figure(&move |seen: &Observed| seen.times.supported_quantile(q).map(to_ms));
+    let quantile = |q| figure(&move |seen: &Observed| seen.times.supported_quantile(q).map(to_ms));
     let seen = |seen: &Observed, value: f64| (seen.count > 0).then_some(value);
     StepComparison {
         name: super::clean::clean(name),

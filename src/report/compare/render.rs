@@ -7,8 +7,7 @@ use crate::report::{Format, TextOptions, csv, json, show};
 use crate::units::show_count;
 
 /// What every comparison of two single runs says at its end.
-const PROVISIONAL: &str =
-    "provisional: single runs differ among themselves; repeat both before you act on a small change";
+const PROVISIONAL: &str = "provisional: single runs differ among themselves; repeat both before you act on a small change";
 
 impl Comparison {
     /// The comparison in a format, with a final line break.
@@ -70,8 +69,14 @@ impl Comparison {
 
     /// How many steps got which word: `1 faster, 2 same`.
     fn in_short(&self) -> String {
-        let words =
-            [Word::Slower, Word::Faster, Word::Same, Word::CannotBeTold, Word::OnlyInA, Word::OnlyInB];
+        let words = [
+            Word::Slower,
+            Word::Faster,
+            Word::Same,
+            Word::CannotBeTold,
+            Word::OnlyInA,
+            Word::OnlyInB,
+        ];
         let counts = words.iter().filter_map(|word| {
             let count = self.steps.iter().filter(|s| s.judgement.verdict == *word).count();
             (count > 0).then(|| format!("{count} {}", word.as_str()))

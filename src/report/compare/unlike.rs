@@ -38,8 +38,9 @@ pub(super) fn differences(a: &RunRecord, b: &RunRecord) -> Vec<String> {
     differ("HTTP version", json(word(&a.plan.http.version)), json(word(&b.plan.http.version)));
     let reuse = |run: &RunRecord| (!run.plan.http.no_connection_reuse).to_string();
     differ("connections reused", reuse(a), reuse(b));
-    let names =
-        |run: &RunRecord| run.plan.scenarios.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = |run: &RunRecord| {
+        run.plan.scenarios.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
     differ("scenarios", names(a), names(b));
     for (a, b) in a.plan.scenarios.iter().zip(&b.plan.scenarios).filter(|(a, b)| a.name == b.name) {
         differ(&format!("tasks of {}", a.name), json(word(&a.tasks)), json(word(&b.tasks)));
@@ -73,11 +74,18 @@ pub(super) fn notes(a: &RunRecord, b: &RunRecord) -> Vec<String> {
             notes.push(format!("{name} was {} before its end", run.status.as_str()));
         }
         if let Some(found) = run.validity.as_ref().filter(|found| found.verdict == "DEGRADED") {
-            notes.push(format!("the numbers of {name} are DEGRADED: {}", clean(&found.reasons.join("; "))));
+            notes.push(format!(
+                "the numbers of {name} are DEGRADED: {}",
+                clean(&found.reasons.join("; "))
+            ));
         }
     }
     if a.generator.host != b.generator.host {
-        notes.push(format!("generator: {} in A, {} in B", clean(&a.generator.host), clean(&b.generator.host)));
+        notes.push(format!(
+            "generator: {} in A, {} in B",
+            clean(&a.generator.host),
+            clean(&b.generator.host)
+        ));
     }
     notes
 }
@@ -119,12 +127,18 @@ mod tests {
         let mut b = fixture::record();
         b.plan.target = Some("http://127.0.0.1:40123".to_owned());
         assert_eq!(differences(&a, &b), Vec::<String>::new());
-        assert_eq!(notes(&a, &b)[0], "target: http://127.0.0.1:8117 in A, http://127.0.0.1:40123 in B");
+        assert_eq!(
+            notes(&a, &b)[0],
+            "target: http://127.0.0.1:8117 in A, http://127.0.0.1:40123 in B"
+        );
         b.plan = fixture::open_plan();
         b.plan.scenarios[0].tasks.pop();
         let found = differences(&a, &b);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].starts_with("tasks of default: ") && found[1].contains("constant-vus"), "{found:?}");
+        assert!(
+            found[0].starts_with("tasks of default: ") && found[1].contains("constant-vus"),
+            "{found:?}"
+        );
     }
 
     #[test]

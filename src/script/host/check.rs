@@ -66,7 +66,10 @@ fn log(line: &str) {
 
 fn number(metric: &Metric, value: f64) -> Fallible<()> {
     if !value.is_finite() {
-        return Err(runtime_error(format!("`{}` got {value}, which is not a finite number", metric.name)));
+        return Err(runtime_error(format!(
+            "`{}` got {value}, which is not a finite number",
+            metric.name
+        )));
     }
     observe(
         metric,

@@ -53,8 +53,12 @@ impl DataFiles {
         let bytes = read_file(path)?;
         let shown = path.display().to_string();
         let parsed = read(&bytes).map_err(|reason| runtime_error(format!("{shown}: {reason}")))?;
-        let made =
-            Arc::new(Rows { path: shown, rows: parsed, next: AtomicUsize::new(0), unique: AtomicUsize::new(0) });
+        let made = Arc::new(Rows {
+            path: shown,
+            rows: parsed,
+            next: AtomicUsize::new(0),
+            unique: AtomicUsize::new(0),
+        });
         rows.insert((path.to_owned(), kind), made.clone());
         Ok(made)
     }
@@ -71,7 +75,9 @@ impl DataFiles {
 }
 
 fn read_file(path: &Path) -> Fallible<Vec<u8>> {
-    let cannot = |error: std::io::Error| runtime_error(format!("{} cannot be read: {error}", path.display()));
+    let cannot = |error: std::io::Error| {
+        runtime_error(format!("{} cannot be read: {error}", path.display()))
+    };
     let size = std::fs::metadata(path).map_err(cannot)?.len();
     if size > MAX_FILE_BYTES {
         return Err(runtime_error(format!("{} is larger than 256 MiB", path.display())));
@@ -88,7 +94,9 @@ fn csv_rows(bytes: &[u8]) -> Result<Vec<Value>, String> {
         .map(|record| {
             let record = record.map_err(|error| error.to_string())?;
             let fields = headers.iter().zip(record.iter());
-            Ok(Value::Object(fields.map(|(k, v)| (k.to_owned(), Value::String(v.to_owned()))).collect()))
+            Ok(Value::Object(
+                fields.map(|(k, v)| (k.to_owned(), Value::String(v.to_owned()))).collect(),
+            ))
         })
         .collect()
 }
@@ -144,7 +152,9 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
     let shared = context.clone();
     engine.register_fn("file", move |path: &str, kind: &str| file(&shared, path, kind));
     engine
-        .register_fn("next", |data: &mut Data| data.row(data.0.next.fetch_add(1, Ordering::Relaxed)))
+        .register_fn("next", |data: &mut Data| {
+            data.row(data.0.next.fetch_add(1, Ordering::Relaxed))
+        })
         .register_fn("random", |data: &mut Data| data.random())
         .register_fn("unique", |data: &mut Data| data.unique())
         .register_fn("len", |data: &mut Data| data.0.rows.len() as i64)
@@ -152,7 +162,11 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
         .register_indexer_get(|data: &mut Data, index: i64| -> Fallible<Dynamic> {
             let place = usize::try_from(index).ok().filter(|i| *i < data.0.rows.len());
             let place = place.ok_or_else(|| {
-                runtime_error(format!("{} has no row {index}; it has {} rows", data.0.path, data.0.rows.len()))
+                runtime_error(format!(
+                    "{} has no row {index}; it has {} rows",
+                    data.0.path,
+                    data.0.rows.len()
+                ))
             })?;
             data.row(place)
         });
@@ -163,18 +177,22 @@ fn register_encodings(engine: &mut Engine) {
     let base64 = &base64::engine::general_purpose::STANDARD;
     engine.register_fn("base64_encode", move |text: &str| base64.encode(text));
     engine.register_fn("base64_decode", move |text: &str| -> Fallible<String> {
-        let bytes = base64.decode(text).map_err(|error| runtime_error(format!("base64_decode: {error}")))?;
+        let bytes = base64
+            .decode(text)
+            .map_err(|error| runtime_error(format!("base64_decode: {error}")))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     });
     engine.register_fn("url_encode", |text: &str| {
         url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
     });
     engine.register_fn("parse_json", |text: &str| -> Fallible<Dynamic> {
-        let json: Value = serde_json::from_str(text).map_err(|e| runtime_error(format!("parse_json: {e}")))?;
+        let json: Value =
+            serde_json::from_str(text).map_err(|e| runtime_error(format!("parse_json: {e}")))?;
         Ok(value::from_json(&json))
     });
     engine.register_fn("to_json", |map: Map| -> Fallible<String> {
-        let json = value::to_json(&map.into()).ok_or_else(|| runtime_error("to_json: JSON cannot say this"))?;
+        let json = value::to_json(&map.into())
+            .ok_or_else(|| runtime_error("to_json: JSON cannot say this"))?;
         Ok(json.to_string())
     });
 }

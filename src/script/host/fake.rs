@@ -16,8 +16,20 @@ use crate::script::reply::runtime_error;
 
 /// What `fake(..)` can invent.
 const KINDS: [&str; 14] = [
-    "name", "first_name", "last_name", "email", "username", "phone", "company", "city", "country", "street",
-    "word", "sentence", "paragraph", "ip",
+    "name",
+    "first_name",
+    "last_name",
+    "email",
+    "username",
+    "phone",
+    "company",
+    "city",
+    "country",
+    "street",
+    "word",
+    "sentence",
+    "paragraph",
+    "ip",
 ];
 
 pub(super) fn register(engine: &mut Engine) {

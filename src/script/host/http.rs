@@ -32,8 +32,19 @@ pub(crate) const METHODS: [(&str, &str); 8] = [
 
 /// What the map of a request may hold.
 pub(crate) const REQUEST_OPTIONS: [&str; 13] = [
-    "json", "form", "body", "multipart", "query", "headers", "name", "tags", "timeout", "redirects",
-    "basic_auth", "expect", "content_type",
+    "json",
+    "form",
+    "body",
+    "multipart",
+    "query",
+    "headers",
+    "name",
+    "tags",
+    "timeout",
+    "redirects",
+    "basic_auth",
+    "expect",
+    "content_type",
 ];
 
 /// The script's handle on its user.
@@ -44,7 +55,9 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<FileContent>("File");
     register_properties(engine);
     for (name, method) in METHODS {
-        engine.register_fn(name, move |user: &mut Handle, url: &str| send(user, method, url, Map::new()));
+        engine.register_fn(name, move |user: &mut Handle, url: &str| {
+            send(user, method, url, Map::new())
+        });
         engine.register_fn(name, move |user: &mut Handle, url: &str, options: Map| {
             send(user, method, url, options)
         });
@@ -78,8 +91,9 @@ fn register_properties(engine: &mut Engine) {
 
 fn register_state(engine: &mut Engine) {
     engine.register_fn("header", |user: &mut Handle, name: &str, value: Dynamic| -> Fallible<()> {
-        let value = value::to_text(&value)
-            .ok_or_else(|| runtime_error(format!("the header `{name}` needs a text, not {value}")))?;
+        let value = value::to_text(&value).ok_or_else(|| {
+            runtime_error(format!("the header `{name}` needs a text, not {value}"))
+        })?;
         checked_header(name, &value)?;
         let mut headers = user.headers.borrow_mut();
         headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
@@ -110,16 +124,27 @@ fn register_state(engine: &mut Engine) {
 }
 
 /// Runs a closure with its samples under a group, and records `group_duration`. The closure may make requests.
-fn group(context: NativeCallContext, user: &mut Handle, name: &str, body: FnPtr) -> Fallible<Dynamic> {
+fn group(
+    context: NativeCallContext,
+    user: &mut Handle,
+    name: &str,
+    body: FnPtr,
+) -> Fallible<Dynamic> {
     let user = user.clone();
     let outer = user.group();
-    let inner: Arc<str> = if outer.is_empty() { name.into() } else { format!("{outer}::{name}").into() };
+    let inner: Arc<str> =
+        if outer.is_empty() { name.into() } else { format!("{outer}::{name}").into() };
     user.set_group(inner);
     let start = crate::script::coroutine::now();
     let takes_user = body.call_within_context::<Dynamic>(&context, (user.clone(),));
     let elapsed = crate::script::coroutine::now().saturating_sub(start);
     let milliseconds = elapsed.as_secs_f64() * 1e3;
-    user.observer().custom(&user, "group_duration", MetricKind::Trend, CustomValue::Observe(milliseconds));
+    user.observer().custom(
+        &user,
+        "group_duration",
+        MetricKind::Trend,
+        CustomValue::Observe(milliseconds),
+    );
     user.set_group(outer);
     takes_user
 }
@@ -157,14 +182,16 @@ fn build(user: &User, method: &str, url: &str, options: Map) -> Fallible<HttpCal
 
 fn absolute(user: &User, method: &str, url: &str) -> Fallible<Url> {
     if url.starts_with("http://") || url.starts_with("https://") {
-        return Url::parse(url).map_err(|error| runtime_error(format!("{url:?} is not a URL: {error}")));
+        return Url::parse(url)
+            .map_err(|error| runtime_error(format!("{url:?} is not a URL: {error}")));
     }
     let Some(base) = &user.base else {
         return Err(runtime_error(format!(
             "{method} {url} has no host: name one with `target` in `options` or with --target"
         )));
     };
-    let slash = if url.starts_with('/') || url.starts_with('?') || url.is_empty() { "" } else { "/" };
+    let slash =
+        if url.starts_with('/') || url.starts_with('?') || url.is_empty() { "" } else { "/" };
     let joined = format!("{}{slash}{url}", base.as_str().trim_end_matches('/'));
     Url::parse(&joined).map_err(|error| runtime_error(format!("{joined:?} is not a URL: {error}")))
 }
@@ -172,8 +199,9 @@ fn absolute(user: &User, method: &str, url: &str) -> Fallible<Url> {
 fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
     match key {
         "json" => {
-            let json = value::to_json(&given)
-                .ok_or_else(|| runtime_error("`json` holds something that JSON cannot say, such as NaN"))?;
+            let json = value::to_json(&given).ok_or_else(|| {
+                runtime_error("`json` holds something that JSON cannot say, such as NaN")
+            })?;
             call.body = CallBody::Bytes(Bytes::from(json.to_string()), "application/json");
         }
         "form" => call.body = CallBody::Form(pairs("form", given)?),
@@ -202,7 +230,8 @@ fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
         }
         "redirects" => {
             let count = given.as_int().ok().and_then(|n| u32::try_from(n).ok());
-            call.max_redirects = Some(count.ok_or_else(|| runtime_error("`redirects` is a count, 0 or more"))?);
+            call.max_redirects =
+                Some(count.ok_or_else(|| runtime_error("`redirects` is a count, 0 or more"))?);
         }
         "basic_auth" => call.basic_auth = Some(credentials(given)?),
         "expect" => call.expect = statuses(given)?,
@@ -227,8 +256,13 @@ fn set_header(call: &mut HttpCall, name: &str, value: String) -> Fallible<()> {
 }
 
 fn checked_header(name: &str, value: &str) -> Fallible<()> {
-    let good = http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
-    if good { Ok(()) } else { Err(runtime_error(format!("`{name}` is not a header, or its value has a line break"))) }
+    let good =
+        http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
+    if good {
+        Ok(())
+    } else {
+        Err(runtime_error(format!("`{name}` is not a header, or its value has a line break")))
+    }
 }
 
 fn checked_method(method: &str) -> Fallible<String> {
@@ -240,13 +274,16 @@ fn checked_method(method: &str) -> Fallible<String> {
 }
 
 fn text(option: &str, given: &Dynamic) -> Fallible<String> {
-    value::to_text(given).ok_or_else(|| runtime_error(format!("`{option}` needs a text, not {}", given.type_name())))
+    value::to_text(given)
+        .ok_or_else(|| runtime_error(format!("`{option}` needs a text, not {}", given.type_name())))
 }
 
 /// A map as pairs of text; an array gives one pair for each item, `()` gives none.
 fn pairs(option: &str, given: Dynamic) -> Fallible<Vec<(String, String)>> {
     let kind = given.type_name();
-    let map = given.try_cast::<Map>().ok_or_else(|| runtime_error(format!("`{option}` needs a map, not {kind}")))?;
+    let map = given
+        .try_cast::<Map>()
+        .ok_or_else(|| runtime_error(format!("`{option}` needs a map, not {kind}")))?;
     let mut out = Vec::with_capacity(map.len());
     for (key, value) in map {
         if value.is_unit() {
@@ -274,7 +311,9 @@ fn raw_body(given: Dynamic) -> Fallible<Bytes> {
 }
 
 fn multipart(given: Dynamic) -> Fallible<Vec<MultipartField>> {
-    let map = given.try_cast::<Map>().ok_or_else(|| runtime_error("`multipart` needs a map of fields"))?;
+    let map = given
+        .try_cast::<Map>()
+        .ok_or_else(|| runtime_error("`multipart` needs a map of fields"))?;
     map.into_iter()
         .map(|(name, value)| {
             if let Some(file) = value.read_lock::<FileContent>() {
@@ -287,7 +326,12 @@ fn multipart(given: Dynamic) -> Fallible<Vec<MultipartField>> {
                 });
             }
             let content = Bytes::from(text(&name, &value)?);
-            Ok(MultipartField { name: name.to_string(), content, file_name: None, content_type: None })
+            Ok(MultipartField {
+                name: name.to_string(),
+                content,
+                file_name: None,
+                content_type: None,
+            })
         })
         .collect()
 }
@@ -314,5 +358,8 @@ fn statuses(given: Dynamic) -> Fallible<Vec<u16>> {
 
 fn basic(name: &str, password: &str) -> String {
     use base64::Engine as _;
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}")))
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"))
+    )
 }

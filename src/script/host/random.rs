@@ -17,7 +17,10 @@ const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const MAX_STRING: i64 = 1 << 20;
 
 /// Runs `draw` with the running user's generator, or with the engine's own at top level.
-pub(super) fn with_random<T>(top_level: &Rc<RefCell<Pcg64Mcg>>, draw: impl FnOnce(&mut Pcg64Mcg) -> T) -> T {
+pub(super) fn with_random<T>(
+    top_level: &Rc<RefCell<Pcg64Mcg>>,
+    draw: impl FnOnce(&mut Pcg64Mcg) -> T,
+) -> T {
     match current_user() {
         Some(user) => draw(&mut user.random.borrow_mut()),
         None => draw(&mut top_level.borrow_mut()),
@@ -35,7 +38,9 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
     let r = own.clone();
     engine.register_fn("rand", move |low: f64, high: f64| -> Fallible<f64> {
         if !(low.is_finite() && high.is_finite() && low <= high) {
-            return Err(runtime_error(format!("rand({low}, {high}): the first bound must not be above the second")));
+            return Err(runtime_error(format!(
+                "rand({low}, {high}): the first bound must not be above the second"
+            )));
         }
         Ok(with_random(&r, |rng| low + rng.random::<f64>() * (high - low)))
     });
@@ -58,7 +63,9 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
     let r = own.clone();
     engine.register_fn("rand_string", move |length: i64| -> Fallible<String> {
         if !(0..=MAX_STRING).contains(&length) {
-            return Err(runtime_error(format!("rand_string({length}): the length goes from 0 to {MAX_STRING}")));
+            return Err(runtime_error(format!(
+                "rand_string({length}): the length goes from 0 to {MAX_STRING}"
+            )));
         }
         let letter = |rng: &mut Pcg64Mcg| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]);
         Ok(with_random(&r, |rng| (0..length).map(|_| letter(rng)).collect()))
@@ -68,7 +75,9 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
 
 fn int_between(own: &Rc<RefCell<Pcg64Mcg>>, low: i64, high: i64) -> Fallible<i64> {
     if low > high {
-        return Err(runtime_error(format!("rand_int({low}, {high}): the first bound is above the second")));
+        return Err(runtime_error(format!(
+            "rand_int({low}, {high}): the first bound is above the second"
+        )));
     }
     Ok(with_random(own, |rng| rng.random_range(low..=high)))
 }

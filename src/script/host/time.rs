@@ -19,13 +19,17 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("between", |low: &str, high: &str| -> Fallible<ThinkTime> {
         let (a, b) = (duration(low)?, duration(high)?);
         if a > b {
-            return Err(runtime_error(format!("between({low:?}, {high:?}): the first bound is above the second")));
+            return Err(runtime_error(format!(
+                "between({low:?}, {high:?}): the first bound is above the second"
+            )));
         }
         Ok(ThinkTime::Between(a, b))
     });
     engine.register_fn("think", |_user: &mut Handle| suspend(Operation::Think).map(|_| ()));
     engine.register_fn("sleep", |_user: &mut Handle, pause: &str| sleep(duration(pause)?));
-    engine.register_fn("sleep", |_user: &mut Handle, seconds: i64| sleep(seconds_of(seconds as f64)?));
+    engine.register_fn("sleep", |_user: &mut Handle, seconds: i64| {
+        sleep(seconds_of(seconds as f64)?)
+    });
     engine.register_fn("sleep", |_user: &mut Handle, seconds: f64| sleep(seconds_of(seconds)?));
     // Rhai's own `sleep` stops the whole thread, and with it every virtual user on it.
     engine.register_fn("sleep", |pause: &str| sleep(duration(pause)?));
@@ -44,7 +48,9 @@ fn duration(text: &str) -> Fallible<Duration> {
 
 fn seconds_of(seconds: f64) -> Fallible<Duration> {
     let pause = Duration::try_from_secs_f64(seconds).ok().filter(|pause| *pause <= MAX_DURATION);
-    pause.ok_or_else(|| runtime_error(format!("sleep({seconds}): a pause is 0 s or more, and at most 366 days")))
+    pause.ok_or_else(|| {
+        runtime_error(format!("sleep({seconds}): a pause is 0 s or more, and at most 366 days"))
+    })
 }
 
 fn sleep(pause: Duration) -> Fallible<()> {

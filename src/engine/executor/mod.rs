@@ -54,12 +54,13 @@ impl<V> Clone for ScenarioRun<V> {
 }
 
 /// Runs one worker's part of a scenario: waits for its start, runs its executor, stops gracefully, then for good.
-pub(super) async fn run_scenario<V: VirtualUser>(run: ScenarioRun<V>, scenario: &Scenario) {
-    tokio::select! {
-        biased;
-        () = run.stop.reached(StopLevel::Graceful) => {}
-        () = tokio::time::sleep_until(run.clock.instant(scenario.start_time)) => {}
+pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenario: &Scenario) {
+    // A worker without a user could neither start what is its part nor tell when the others are done.
+    run.shard.count = run.shard.count.min(scenario.executor.max_vus().max(1));
+    if run.shard.index >= run.shard.count {
+        return;
     }
+    wait_until(&run, scenario.start_time).await;
     let mut users = JoinSet::new();
     match &scenario.executor {
         Executor::ConstantVus { vus, duration } => {

@@ -61,6 +61,9 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
         return;
     }
     wait_until(&run, scenario.start_time).await;
+    if run.stop.level() > StopLevel::Running {
+        return;
+    }
     let mut users = JoinSet::new();
     match &scenario.executor {
         Executor::ConstantVus { vus, duration } => {

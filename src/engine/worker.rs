@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::EngineError;
-use super::executor::{ScenarioRun, run_scenario};
+use super::executor::{ScenarioRun, ids_of, run_scenario};
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
 use super::stop::{Stop, StopLevel};
@@ -124,7 +124,7 @@ async fn work(
             claimed: shared.claimed[number].clone(),
             seed: shared.plan.seed.wrapping_add(number as u64),
         };
-        first_vu_id += scenario.executor.max_vus();
+        first_vu_id += ids_of(&scenario.executor);
         let scenario: Scenario = scenario.clone();
         scenarios.spawn_local(async move { run_scenario(run, &scenario).await });
     }

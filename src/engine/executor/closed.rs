@@ -1,6 +1,5 @@
 //! Closed models: a user's next iteration waits for its last one.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,46 +62,56 @@ pub(super) async fn ramping_vus<V: VirtualUser>(
     start_vus: u64,
     stages: &[Stage],
 ) {
-    let schedule = VuSchedule::new(start_vus, stages);
     let mut alive: Vec<Rc<Stop>> = Vec::new();
-    let mut leaving: VecDeque<(Duration, Rc<Stop>)> = VecDeque::new();
-    let mut next_id = run.first_vu_id + run.shard.index;
-    let mut changes = schedule.changes().peekable();
-    let end = scenario.start_time + stages.iter().map(|stage| stage.duration).sum::<Duration>();
-    loop {
-        let change = changes.peek().map(|(at, _)| scenario.start_time + *at);
-        let cut = leaving.front().map(|(at, _)| *at);
-        let Some(at) = [change, cut, Some(end)].into_iter().flatten().min() else { break };
-        tokio::select! {
-            biased;
-            () = run.stop.reached(StopLevel::Graceful) => break,
-            () = tokio::time::sleep_until(run.clock.instant(at)) => {}
+    // Users of all workers: how many there are, and how many have ever come.
+    let (mut present, mut come) = (0, 0);
+    for (at, vus) in VuSchedule::new(start_vus, stages).changes() {
+        super::wait_until(run, scenario.start_time + at).await;
+        if run.stop.level() > StopLevel::Running {
+            return;
         }
-        while leaving.front().is_some_and(|(cut, _)| *cut <= at) {
-            if let Some((_, stop)) = leaving.pop_front() {
-                stop.raise(StopLevel::Now);
-            }
+        for stop in alive.drain(alive.len().min(run.shard.share(vus) as usize)..) {
+            stop.raise(StopLevel::Graceful);
         }
-        while let Some((_, vus)) =
-            changes.next_if(|(change, _)| scenario.start_time + *change <= at)
-        {
-            let wanted = run.shard.share(vus) as usize;
-            while alive.len() > wanted {
-                let Some(stop) = alive.pop() else { break };
-                stop.raise(StopLevel::Graceful);
-                leaving.push_back((at + scenario.graceful_stop, stop));
-            }
-            while alive.len() < wanted {
-                let stop = Stop::within(run.stop.clone());
-                alive.push(stop.clone());
-                users.spawn_local(live(run.clone(), next_id, stop, Claim::Unlimited));
-                next_id += run.shard.count;
-            }
+        for place in (present..vus).filter(|place| place % run.shard.count == run.shard.index) {
+            let stop = Stop::within(run.stop.clone());
+            alive.push(stop.clone());
+            let id = run.first_vu_id + come + (place - present);
+            users.spawn_local(live_until_cut(run.clone(), id, stop, scenario.graceful_stop));
         }
-        if at >= end {
-            break;
-        }
+        come += vus.saturating_sub(present);
+        present = vus;
+        while users.try_join_next().is_some() {}
     }
+    let length = stages.iter().map(|stage| stage.duration).sum::<Duration>();
+    super::wait_until(run, scenario.start_time + length).await;
+}
+
+/// The life of a user that may have to leave before the others do. It has as long for its iteration as they have.
+async fn live_until_cut<V: VirtualUser>(
+    run: ScenarioRun<V>,
+    id: u64,
+    stop: Rc<Stop>,
+    grace: Duration,
+) {
+    let cut = async {
+        stop.reached(StopLevel::Graceful).await;
+        tokio::time::sleep(grace).await;
+        stop.raise(StopLevel::Now);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = live(run, id, stop.clone(), Claim::Unlimited) => {}
+        () = cut => {}
+    }
+}
+
+/// All users who ever come under a schedule.
+pub(super) fn users_of_ramp(start_vus: u64, stages: &[Stage]) -> u64 {
+    let mut before = 0;
+    let changes = VuSchedule::new(start_vus, stages).changes();
+    changes.map(|(_, vus)| vus.saturating_sub(std::mem::replace(&mut before, vus))).sum()
 }
 
 /// The life of one user: iterations with pauses between them, until its claim or the scenario ends.

@@ -91,6 +91,15 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
     }
 }
 
+/// How many ids the users of a scenario take, over all workers.
+pub(super) fn ids_of(executor: &Executor) -> u64 {
+    match executor {
+        // Whoever comes after others have left is a new user.
+        Executor::RampingVus { start_vus, stages } => closed::users_of_ramp(*start_vus, stages),
+        _ => executor.max_vus(),
+    }
+}
+
 /// Waits for a moment of the run, or for a stop.
 async fn wait_until<V>(run: &ScenarioRun<V>, at: Duration) {
     tokio::select! {

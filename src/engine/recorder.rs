@@ -132,8 +132,14 @@ impl Recorder {
         self.vus.set(self.vus.get().saturating_sub(1));
     }
 
-    pub(super) fn set_backlog(&self, waiting: u64) {
-        self.backlog.set(waiting);
+    /// An iteration that came due waits for a user. Scenarios share the gauge, so each says only what changes.
+    pub(super) fn waits(&self) {
+        self.backlog.set(self.backlog.get() + 1);
+    }
+
+    /// So many iterations wait no longer.
+    pub(super) fn waited(&self, count: u64) {
+        self.backlog.set(self.backlog.get().saturating_sub(count));
     }
 
     /// Closes the window and opens the next.

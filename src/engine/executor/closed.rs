@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{ScenarioRun, drop_planned, iterate, labels, own_users};
+use super::{ScenarioRun, drop_planned, goodbye, iterate, labels, own_users};
 use crate::engine::stop::{Stop, StopLevel};
 use crate::engine::vu::VirtualUser;
 use crate::pacing::{self, VuSchedule};
@@ -148,8 +148,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
     {
         drop_planned(&run, own - begun);
     }
-    user.finish(&stop).await;
-    run.recorder.vu_ended();
+    goodbye(&run, &mut user, &stop).await;
 }
 
 fn take<V>(run: &ScenarioRun<V>, claim: Claim, begun: u64) -> bool {

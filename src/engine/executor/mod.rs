@@ -65,6 +65,7 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
         return;
     }
     let mut users = JoinSet::new();
+    let mut crew = None;
     match &scenario.executor {
         Executor::ConstantVus { vus, duration } => {
             closed::constant_vus(&run, &mut users, *vus);
@@ -81,11 +82,17 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
             closed::per_vu_iterations(&run, &mut users, *vus, *iterations);
             wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
         }
-        Executor::ConstantArrivalRate { .. } | Executor::RampingArrivalRate { .. } => {
-            open::arrivals(&run, &mut users, scenario).await;
+        Executor::ConstantArrivalRate { pre_allocated_vus, max_vus, .. }
+        | Executor::RampingArrivalRate { pre_allocated_vus, max_vus, .. } => {
+            let made = open::Crew::new(&run, *pre_allocated_vus, *max_vus);
+            made.follow(&mut users, scenario).await;
+            crew = Some(made);
         }
     }
     finish(&run, &mut users, scenario.graceful_stop).await;
+    if let Some(crew) = crew {
+        crew.drop_backlog();
+    }
     if let Executor::SharedIterations { iterations, .. } = &scenario.executor {
         drop_unclaimed(&run, *iterations);
     }
@@ -184,6 +191,14 @@ async fn iterate<V: VirtualUser>(
     });
     // An iteration that waited for nothing must not keep its thread from everybody else.
     tokio::task::consume_budget().await;
+}
+
+/// The end of a user: it says goodbye, unless it is too late for that.
+async fn goodbye<V: VirtualUser>(run: &ScenarioRun<V>, user: &mut V, stop: &Stop) {
+    if stop.level() < StopLevel::Now {
+        user.finish(stop).await;
+    }
+    run.recorder.vu_ended();
 }
 
 /// The ids of this worker's users among `vus`.

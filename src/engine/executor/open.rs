@@ -8,86 +8,85 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{ScenarioRun, iterate, labels};
+use super::{ScenarioRun, goodbye, iterate, labels, wait_until};
 use crate::engine::stop::StopLevel;
 use crate::engine::vu::VirtualUser;
-use crate::pacing::{Arrivals, Shard};
-use crate::plan::{Executor, Scenario};
+use crate::pacing::Arrivals;
+use crate::plan::Scenario;
 
 /// Iterations that may wait for a user, over all workers: more than an hour at 20 a second, 1.6 MB.
 const MAX_BACKLOG: u64 = 100_000;
 
-/// The users of one worker's part of an open scenario.
-struct Crew<V> {
+/// The users of one worker's part of an open scenario, and what waits for them.
+pub(super) struct Crew<V> {
     run: ScenarioRun<V>,
     idle: RefCell<Vec<V>>,
-    /// A user has come back to `idle`.
-    returned: Notify,
     backlog: RefCell<VecDeque<Duration>>,
     backlog_bound: usize,
     made: Cell<u64>,
     made_bound: u64,
-}
-
-/// Starts every arrival of the schedule; returns when the last one has come or a stop was called.
-pub(super) async fn arrivals<V: VirtualUser>(
-    run: &ScenarioRun<V>,
-    users: &mut JoinSet<()>,
-    scenario: &Scenario,
-) {
-    let (pre_allocated, max_vus) = match &scenario.executor {
-        Executor::ConstantArrivalRate { pre_allocated_vus, max_vus, .. }
-        | Executor::RampingArrivalRate { pre_allocated_vus, max_vus, .. } => {
-            (*pre_allocated_vus, *max_vus)
-        }
-        _ => return,
-    };
-    let crew = Rc::new(Crew::new(run, max_vus));
-    for _ in 0..run.shard.share(pre_allocated) {
-        let made = crew.make();
-        crew.idle.borrow_mut().extend(made);
-    }
-    let end = scenario.start_time + scenario.executor.duration().unwrap_or_default();
-    for (_, due) in Arrivals::new(&scenario.executor, run.seed, run.shard) {
-        let due = scenario.start_time + due;
-        if due > run.clock.now() {
-            tokio::select! {
-                biased;
-                () = run.stop.reached(StopLevel::Graceful) => {}
-                () = tokio::time::sleep_until(run.clock.instant(due)) => {}
-            }
-        } else {
-            // Late: go on at once, but let the users work.
-            tokio::task::consume_budget().await;
-        }
-        if run.stop.level() > StopLevel::Running {
-            break;
-        }
-        run.recorder.planned(labels(run, &"".into(), due), 1);
-        crew.dispatch(users, due);
-        while users.try_join_next().is_some() {}
-    }
-    if run.stop.level() == StopLevel::Running {
-        super::wait_until(run, end).await;
-    } else {
-        crew.drop_backlog();
-    }
-    users.spawn_local(goodbye(crew));
+    /// Nothing arrives any more: what waits is still done, and who has nothing to do leaves.
+    is_closing: Cell<bool>,
 }
 
 impl<V: VirtualUser> Crew<V> {
-    fn new(run: &ScenarioRun<V>, max_vus: u64) -> Self {
-        Self {
+    pub(super) fn new(run: &ScenarioRun<V>, pre_allocated: u64, max_vus: u64) -> Rc<Self> {
+        let crew = Self {
             idle: RefCell::default(),
-            returned: Notify::new(),
             backlog: RefCell::default(),
             backlog_bound: (MAX_BACKLOG / run.shard.count) as usize,
             made: Cell::new(0),
-            made_bound: run.shard.share(max_vus).max(u64::from(run.shard == Shard::WHOLE)),
+            made_bound: run.shard.share(max_vus),
+            is_closing: Cell::new(false),
             run: run.clone(),
+        };
+        let at_once = (0..run.shard.share(pre_allocated)).map_while(|_| crew.make());
+        crew.idle.borrow_mut().extend(at_once);
+        Rc::new(crew)
+    }
+
+    /// Starts every arrival of the schedule; returns when the schedule is over or a stop was called.
+    pub(super) async fn follow(self: &Rc<Self>, users: &mut JoinSet<()>, scenario: &Scenario) {
+        let run = &self.run;
+        let mut dues = Arrivals::new(&scenario.executor, run.seed, run.shard)
+            .map(|(_, due)| scenario.start_time + due)
+            .peekable();
+        while let Some(due) = dues.peek().copied() {
+            if due > run.clock.now() {
+                wait_until(run, due).await;
+            } else {
+                // Late: go on at once, but let the users work.
+                tokio::task::consume_budget().await;
+            }
+            if run.stop.level() > StopLevel::Running {
+                break;
+            }
+            dues.next();
+            run.recorder.planned(labels(run, &"".into(), due), 1);
+            self.dispatch(users, due);
+            while users.try_join_next().is_some() {}
+        }
+        let length = scenario.executor.duration().unwrap_or_default();
+        wait_until(run, scenario.start_time + length).await;
+        if run.stop.level() > StopLevel::Running {
+            let now = run.clock.now();
+            while let Some(due) = dues.next_if(|due| *due <= now) {
+                run.recorder.planned(labels(run, &"".into(), due), 1);
+                run.recorder.dropped(labels(run, &"".into(), due), 1);
+            }
+            self.drop_backlog();
+        }
+        self.close(users);
+    }
+
+    /// Whatever still waits will not begin.
+    pub(super) fn drop_backlog(&self) {
+        let waiting = self.backlog.take();
+        self.run.recorder.waited(waiting.len() as u64);
+        for due in waiting {
+            self.run.recorder.dropped(labels(&self.run, &"".into(), due), 1);
         }
     }
 
@@ -110,10 +109,10 @@ impl<V: VirtualUser> Crew<V> {
         let mut backlog = self.backlog.borrow_mut();
         if backlog.len() < self.backlog_bound {
             backlog.push_back(due);
+            self.run.recorder.waits();
         } else {
             self.run.recorder.dropped(labels(&self.run, &"".into(), due), 1);
         }
-        self.run.recorder.set_backlog(backlog.len() as u64);
     }
 
     /// Runs the iteration that was due, then those that wait.
@@ -123,46 +122,31 @@ impl<V: VirtualUser> Crew<V> {
             iterate(&self.run, &mut user, &self.run.stop, due).await;
             next = self.waiting();
         }
-        self.idle.borrow_mut().push(user);
-        self.returned.notify_one();
-    }
-
-    fn drop_backlog(&self) {
-        for due in self.backlog.take() {
-            self.run.recorder.dropped(labels(&self.run, &"".into(), due), 1);
+        if self.is_closing.get() {
+            goodbye(&self.run, &mut user, &self.run.stop).await;
+        } else {
+            self.idle.borrow_mut().push(user);
         }
-        self.run.recorder.set_backlog(0);
     }
 
     fn waiting(&self) -> Option<Duration> {
-        if self.run.stop.level() == StopLevel::Now {
-            return None;
-        }
-        let mut backlog = self.backlog.borrow_mut();
-        let next = backlog.pop_front();
-        self.run.recorder.set_backlog(backlog.len() as u64);
+        let may_begin = match self.run.stop.level() {
+            StopLevel::Running => true,
+            // The stop that comes with the end of the schedule, not one that was called before it.
+            StopLevel::Graceful => self.is_closing.get(),
+            StopLevel::Now => false,
+        };
+        let next = may_begin.then(|| self.backlog.borrow_mut().pop_front()).flatten();
+        self.run.recorder.waited(u64::from(next.is_some()));
         next
     }
 
-    fn has_all_users_back(&self) -> bool {
-        self.idle.borrow().len() as u64 == self.made.get()
+    /// Users leave from now on as soon as nothing waits for them: one that is stuck keeps nobody else.
+    fn close(self: &Rc<Self>, users: &mut JoinSet<()>) {
+        self.is_closing.set(true);
+        for mut user in self.idle.take() {
+            let run = self.run.clone();
+            users.spawn_local(async move { goodbye(&run, &mut user, &run.stop).await });
+        }
     }
-}
-
-/// After the last arrival: what waits is run, or dropped when the stop is for good; then every user says goodbye.
-async fn goodbye<V: VirtualUser>(crew: Rc<Crew<V>>) {
-    let run = crew.run.clone();
-    while !crew.has_all_users_back() {
-        crew.returned.notified().await;
-    }
-    crew.drop_backlog();
-    let mut leaving = JoinSet::new();
-    for mut user in crew.idle.take() {
-        let run = run.clone();
-        leaving.spawn_local(async move {
-            user.finish(&run.stop).await;
-            run.recorder.vu_ended();
-        });
-    }
-    while leaving.join_next().await.is_some() {}
 }

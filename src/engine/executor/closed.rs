@@ -134,8 +134,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
             ThinkTime::Pacing(interval) => pacing::pacing_next(due, ended, interval),
             other => ended + pacing::pause(&other, user.uniform()),
         };
-        let is_last = matches!(claim, Claim::Own(own) if begun >= own);
-        if due > ended && !is_last {
+        if due > ended && has_more(&run, claim, begun) {
             tokio::select! {
                 biased;
                 () = stop.reached(StopLevel::Graceful) => {}
@@ -151,10 +150,19 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
     goodbye(&run, &mut user, &stop).await;
 }
 
-fn take<V>(run: &ScenarioRun<V>, claim: Claim, begun: u64) -> bool {
+/// Whether there is an iteration left to take. Somebody else may take it first.
+fn has_more<V>(run: &ScenarioRun<V>, claim: Claim, begun: u64) -> bool {
     match claim {
         Claim::Unlimited => true,
         Claim::Own(own) => begun < own,
+        Claim::Shared(total) => run.claimed.load(Ordering::Relaxed) < total,
+    }
+}
+
+/// Takes an iteration, unless none is left.
+fn take<V>(run: &ScenarioRun<V>, claim: Claim, begun: u64) -> bool {
+    match claim {
+        Claim::Unlimited | Claim::Own(_) => has_more(run, claim, begun),
         Claim::Shared(total) => run
             .claimed
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |claimed| {

@@ -70,3 +70,106 @@ impl Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Whether the level is reached without waiting.
+    async fn is_reached(stop: &Stop, level: StopLevel) -> bool {
+        tokio::select! {
+            biased;
+            () = stop.reached(level) => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[test]
+    fn levels_only_rise() {
+        let stop = Stop::new();
+        assert_eq!(stop.level(), StopLevel::Running);
+        for (raised, level) in [
+            (StopLevel::Running, StopLevel::Running),
+            (StopLevel::Graceful, StopLevel::Graceful),
+            (StopLevel::Running, StopLevel::Graceful),
+            (StopLevel::Now, StopLevel::Now),
+            (StopLevel::Graceful, StopLevel::Now),
+            (StopLevel::Running, StopLevel::Now),
+        ] {
+            stop.raise(raised);
+            assert_eq!(stop.level(), level);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_level_that_is_reached_is_not_waited_for() {
+        let stop = Stop::new();
+        assert!(is_reached(&stop, StopLevel::Running).await);
+        assert!(!is_reached(&stop, StopLevel::Graceful).await);
+        stop.raise(StopLevel::Graceful);
+        assert!(is_reached(&stop, StopLevel::Graceful).await);
+        assert!(!is_reached(&stop, StopLevel::Now).await);
+        stop.raise(StopLevel::Now);
+        assert!(is_reached(&stop, StopLevel::Graceful).await);
+        assert!(is_reached(&stop, StopLevel::Now).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_higher_level_sleeps_through_a_lower_one() {
+        let stop = Stop::new();
+        let raising = async {
+            for level in [StopLevel::Graceful, StopLevel::Graceful, StopLevel::Now] {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                stop.raise(level);
+            }
+        };
+        let begun = tokio::time::Instant::now();
+        let waiting = async {
+            stop.reached(StopLevel::Now).await;
+            begun.elapsed()
+        };
+        let (reached_after, ()) = tokio::join!(waiting, raising);
+        assert_eq!(reached_after, Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_inner_stop_follows_the_outer_one_and_not_the_reverse() {
+        let outer = Stop::new();
+        let (first, second) = (Stop::within(outer.clone()), Stop::within(outer.clone()));
+        first.raise(StopLevel::Graceful);
+        assert_eq!(first.level(), StopLevel::Graceful);
+        assert_eq!((outer.level(), second.level()), (StopLevel::Running, StopLevel::Running));
+
+        let both =
+            async { tokio::join!(first.reached(StopLevel::Now), second.reached(StopLevel::Now)) };
+        tokio::join!(both, async { outer.raise(StopLevel::Now) });
+        assert_eq!((first.level(), second.level()), (StopLevel::Now, StopLevel::Now));
+        assert!(is_reached(&first, StopLevel::Now).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_who_waits_is_told() {
+        let stop = Stop::new();
+        let waiting = (0..50).map(|_| {
+            let stop = stop.clone();
+            async move { stop.reached(StopLevel::Graceful).await }
+        });
+        let mut told = tokio::task::JoinSet::new();
+        let local = tokio::task::LocalSet::new();
+        waiting.for_each(|wait| drop(told.spawn_local_on(wait, &local)));
+        local
+            .run_until(async {
+                // Once they all wait: time stands still until then.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                stop.raise(StopLevel::Graceful);
+                let mut count = 0;
+                while told.join_next().await.is_some() {
+                    count += 1;
+                }
+                assert_eq!(count, 50);
+            })
+            .await;
+    }
+}

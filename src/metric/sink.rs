@@ -31,7 +31,9 @@ pub struct RequestTimes {
 pub struct RequestSample {
     /// When the request was due (METHODS.md 1.1).
     pub intended: Duration,
-    /// When it was handed to the transport.
+    /// When it was handed to the transport, which may first have to connect.
+    pub begun: Duration,
+    /// When it was written to a connection, or `begun` when that never happened.
     pub sent: Duration,
     /// When the last byte of the response, or the failure, came.
     pub done: Duration,
@@ -62,10 +64,10 @@ impl RequestSample {
         self.done.saturating_sub(self.sent)
     }
 
-    /// How late the generator was: `sent − intended`.
+    /// How late the generator was: `begun − intended`. Connecting is the target's time, not the generator's.
     #[must_use]
     pub fn schedule_lag(&self) -> Duration {
-        self.sent.saturating_sub(self.intended)
+        self.begun.saturating_sub(self.intended)
     }
 }
 

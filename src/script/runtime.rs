@@ -1,5 +1,6 @@
 //! A script on one worker thread: its engine, its module, and the tasks it starts.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub enum TaskEnd {
 pub struct ScriptHost {
     engine: Rc<Engine>,
     script: Arc<Script>,
-    clock: RunClock,
+    clock: Cell<RunClock>,
     limits: ScriptLimits,
 }
 
@@ -87,7 +88,12 @@ impl ScriptHost {
         let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
             .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
-        Ok(Self { engine: Rc::new(engine), script, clock, limits })
+        Ok(Self { engine: Rc::new(engine), script, clock: Cell::new(clock), limits })
+    }
+
+    /// The run has begun: tasks made from now on count time from this clock's zero.
+    pub fn begin(&self, clock: RunClock) {
+        self.clock.set(clock);
     }
 
     /// Whether the script has a function with this many parameters.
@@ -141,7 +147,7 @@ impl ScriptHost {
     ) -> Result<Task, StackError> {
         let engine = self.engine.clone();
         let function = function.clone();
-        Task::new(user.clone(), self.limits, self.clock, move || {
+        Task::new(user.clone(), self.limits, self.clock.get(), move || {
             engine.eval_fn_call::<Dynamic>(&*function, None, arguments)
         })
     }

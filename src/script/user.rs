@@ -105,6 +105,12 @@ impl User {
         self.seed.id
     }
 
+    /// The base of relative URLs.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.base.as_ref().map(Url::as_str)
+    }
+
     /// The scenario.
     #[must_use]
     pub fn scenario(&self) -> Arc<str> {

@@ -17,6 +17,7 @@
 
 pub mod body;
 mod classify;
+mod connect_layer;
 mod connect_watch;
 mod cookies;
 mod decode;

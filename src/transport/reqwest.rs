@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::classify::{Circumstances, classify};
-use super::connect_watch::{self, Mark, Watch};
+use super::connect_layer::MarkConnect;
+use super::connect_watch::Watch;
 use super::exchange::{Exchange, Failure, header_bytes, request_head_bytes, status_line_bytes};
 use super::lanes::Lanes;
 use super::options::{HttpVersion, TransportOptions};
@@ -106,7 +107,7 @@ pub(super) fn build_client(shared: &Shared, is_tls: bool) -> Result<Client, Tran
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .proxy(connect_hook())
+        .connector_layer(MarkConnect)
         .connect_timeout(options.connect_timeout)
         .pool_max_idle_per_host(idle)
         // A timeout would cost a task for each client.
@@ -121,17 +122,6 @@ pub(super) fn build_client(shared: &Shared, is_tls: bool) -> Result<Client, Tran
     };
     let builder = with_proxy(builder, options)?;
     builder.build().map_err(|error| TransportError::Client(error.into()))
-}
-
-/// A proxy rule that chooses no proxy. reqwest asks it when it opens a connection, and that is what
-/// it is for.
-///
-/// It is also asked when a request is made, outside its future; a mark left then is left on nobody.
-fn connect_hook() -> Proxy {
-    Proxy::custom(|_| {
-        connect_watch::leave(Mark::ConnectStarted);
-        None::<Url>
-    })
 }
 
 fn with_proxy(

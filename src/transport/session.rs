@@ -44,7 +44,18 @@ impl Session {
     ///
     /// Dropping the future gives up the hop under way, and the finished ones with it; their cookies
     /// stay.
-    pub async fn send(&self, mut request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
+    pub async fn send(&self, request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
+        self.send_observed(request, policy, |_| ()).await
+    }
+
+    /// As [`Session::send`], and shows each hop that leads on to another as soon as it has ended, so
+    /// that a caller who gives up knows of it.
+    pub async fn send_observed(
+        &self,
+        mut request: Request,
+        policy: &RedirectPolicy,
+        mut led_on: impl FnMut(&Exchange),
+    ) -> Vec<Exchange> {
         let mut hops = Vec::with_capacity(1);
         loop {
             let mut exchange = self.hop(&mut request).await;
@@ -63,6 +74,7 @@ impl Session {
                 hops.last_mut().expect("one was pushed above").failure = Some(failure);
                 return hops;
             }
+            led_on(hops.last().expect("one was pushed above"));
             redirect::follow(&mut request, status, next);
         }
     }

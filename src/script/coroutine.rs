@@ -75,6 +75,10 @@ pub enum Operation {
 
 /// How the engine goes on with a script.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one exists at a time, on its way to the script; a box would cost an allocation a request"
+)]
 pub enum Resumption {
     /// The first resume.
     Start,

@@ -174,7 +174,6 @@ impl ScriptHost {
     }
 
     /// Data for the users of this thread: one value that they share.
-    #[must_use]
     pub fn shared_data(&self, data: &Value) -> Dynamic {
         value::from_json(data).into_shared()
     }

@@ -218,9 +218,13 @@ fn every_queue_has_a_bound(tree: &Tree) -> Vec<Finding> {
                 findings.push(Finding::at(file, at, advice));
             }
         }
-        for (at, path) in paths(file) {
-            // `std::sync::mpsc::channel` has no bound; `sync_channel` has one.
-            if path == ["std", "sync", "mpsc", "channel"] {
+        // `std::sync::mpsc::channel()` has no bound; tokio's takes it as its argument, and a `oneshot` needs none.
+        let names_std = !places_of(file, &["std", "sync", "mpsc"]).is_empty();
+        for (at, word) in file.product_words().into_iter().filter(|_| names_std) {
+            let before = file.code[..at].trim_end();
+            let after = &file.code[at + word.len()..];
+            let is_call = after.starts_with("()") || after.starts_with("::<");
+            if word == "channel" && is_call && !before.ends_with("oneshot::") {
                 let advice =
                     "this channel has no bound: use `sync_channel`, and count what does not fit";
                 findings.push(Finding::at(file, at, advice));
@@ -397,8 +401,19 @@ fn every_queue_is_bounded() {
             ),
             (&[("src/engine/a.rs", "fn a(b: UnboundedSender<u8>) {}")], &["src/engine/a.rs:1"]),
             (
-                &[("src/engine/a.rs", "use std::sync::mpsc::{Sender, channel};")],
-                &["src/engine/a.rs:1"],
+                &[("src/cli/a.rs", "use std::sync::mpsc::{self};\nlet a = mpsc::channel();")],
+                &["src/cli/a.rs:2"],
+            ),
+            (
+                &[("src/cli/a.rs", "use std::sync::mpsc::channel;\nlet a = channel::<u8>();")],
+                &["src/cli/a.rs:2"],
+            ),
+            (
+                &[(
+                    "src/cli/a.rs",
+                    "use std::sync::mpsc;\nlet a = oneshot::channel();\nlet b = mpsc::sync_channel(1);",
+                )],
+                &[],
             ),
             (&[("src/engine/a.rs", "// unbounded\nuse tokio::sync::mpsc::channel;")], &[]),
         ],

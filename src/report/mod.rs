@@ -20,7 +20,6 @@ mod summary;
 mod tests;
 pub mod view;
 
-
 pub use compare::{CompareOptions, Comparison, Unlike, compare};
 pub use csv::csv;
 pub use format::{Format, UnknownFormat};

@@ -111,9 +111,7 @@ pub(super) fn metrics(view: &RunView) -> Grid {
                 show::number(metric.value),
                 format!("min {}  max {}", show::number(metric.min), show::number(metric.max)),
             ),
-            (MetricKind::Trend, Some(times)) => {
-                (show::time(metric.value), trend_detail(&times))
-            }
+            (MetricKind::Trend, Some(times)) => (show::time(metric.value), trend_detail(&times)),
             (MetricKind::Counter | MetricKind::Trend, _) => {
                 (show::number(metric.value), String::new())
             }

@@ -16,8 +16,7 @@ pub(super) fn time(ms: Option<f64>) -> String {
 
 /// Seconds of an offset or a length, as a plan writes them: `1m30s`.
 pub(super) fn span(seconds: f64) -> String {
-    Duration::try_from_secs_f64(seconds)
-        .map_or_else(|_| NOT_AVAILABLE.to_owned(), units::show_span)
+    Duration::try_from_secs_f64(seconds).map_or_else(|_| NOT_AVAILABLE.to_owned(), units::show_span)
 }
 
 /// A share as percent, without its sign: `2.50`.
@@ -71,7 +70,13 @@ mod tests {
         assert_eq!((time(Some(17.25)).as_str(), time(None).as_str()), ("17.2ms", "n/a"));
         assert_eq!(time(Some(f64::NAN)), "n/a");
         assert_eq!((percent(0.025), rate(Some(39.0))), ("2.50".to_owned(), "39.0/s".to_owned()));
-        assert_eq!((change(Some(4.04)), number(Some(12.0))), ("+4.0 %".to_owned(), "12".to_owned()));
-        assert_eq!((plural(1, "error"), plural(2000, "error")), ("1 error".to_owned(), "2,000 errors".to_owned()));
+        assert_eq!(
+            (change(Some(4.04)), number(Some(12.0))),
+            ("+4.0 %".to_owned(), "12".to_owned())
+        );
+        assert_eq!(
+            (plural(1, "error"), plural(2000, "error")),
+            ("1 error".to_owned(), "2,000 errors".to_owned())
+        );
     }
 }

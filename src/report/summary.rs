@@ -23,7 +23,8 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.title(&view);
     page.thresholds(&view);
     page.verdict(&view);
-    page.table("steps: http_req_duration, from sending to the last byte", &sections::steps(&view));
+    let steps = sections::steps(&view).fitted(options.width, &["min", "avg", "max"]);
+    page.table("steps: http_req_duration, from sending to the last byte", &steps);
     let phase_title = if view.is_open_model {
         "phases: http_req_response_time, from when a request was due"
     } else {
@@ -35,6 +36,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.table("metrics", &sections::metrics(&view));
     page.health(&view);
     page.totals(&view);
+    page.legend();
     page.stored(&view);
     if options.ascii { page.out.replace('µ', "u") } else { page.out }
 }
@@ -58,12 +60,17 @@ impl Page<'_> {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.options.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.options.colour {
+            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A mark for what held or did not.
     fn mark(&self, held: bool) -> String {
-        let (colour, mark, ascii) = if held { (GREEN, "✓", "ok  ") } else { (RED, "✗", "FAIL") };
+        let (colour, mark, ascii) =
+            if held { (GREEN, "✓", "ok  ") } else { (RED, "✗", "FAIL") };
         self.paint(colour, if self.options.ascii { ascii } else { mark })
     }
 
@@ -80,7 +87,8 @@ impl Page<'_> {
     }
 
     fn title(&mut self, view: &RunView) {
-        let mut parts = vec![self.paint(BOLD, &view.name), view.test_type.clone(), view.load.clone()];
+        let mut parts =
+            vec![self.paint(BOLD, &view.name), view.test_type.clone(), view.load.clone()];
         parts.extend(view.target.clone());
         parts.push(format!("{} after {}", view.status.as_str(), show::span(view.elapsed_s)));
         let title = parts.join(self.dot());
@@ -97,7 +105,8 @@ impl Page<'_> {
             return;
         }
         self.heading("thresholds");
-        let widest = view.thresholds.iter().map(|t| t.expression.chars().count()).max().unwrap_or(0);
+        let widest =
+            view.thresholds.iter().map(|t| t.expression.chars().count()).max().unwrap_or(0);
         for threshold in &view.thresholds {
             let aborted = if threshold.aborted { "  ended the run" } else { "" };
             let line = format!(
@@ -146,7 +155,8 @@ impl Page<'_> {
         self.heading("checks");
         for check in &view.checks {
             let all = check.passes + check.fails;
-            let task = if check.task.is_empty() { String::new() } else { format!(" ({})", check.task) };
+            let task =
+                if check.task.is_empty() { String::new() } else { format!(" ({})", check.task) };
             let (passes, all) = (show_count(check.passes), show_count(all));
             let mark = self.mark(check.fails == 0);
             self.line(&format!("  {mark} {}{task}  {passes} of {all}", check.name));
@@ -154,8 +164,7 @@ impl Page<'_> {
     }
 
     fn health(&mut self, view: &RunView) {
-        let owners =
-            [("generator", &view.resources.generator), ("target", &view.resources.target)];
+        let owners = [("generator", &view.resources.generator), ("target", &view.resources.target)];
         if owners.iter().all(|(_, found)| found.is_none()) {
             return;
         }
@@ -205,6 +214,13 @@ impl Page<'_> {
         }
     }
 
+    fn legend(&mut self) {
+        if self.out.contains(show::NOT_AVAILABLE) {
+            self.line("");
+            self.line("n/a: too few samples for that percentile");
+        }
+    }
+
     fn stored(&mut self, view: &RunView) {
         let (Some(id), Some(path)) = (view.id, &self.options.stored_in) else { return };
         let at = if path == DEFAULT_DB { String::new() } else { format!(" --db {path}") };
@@ -220,8 +236,8 @@ impl Page<'_> {
 
 fn health_line(found: &ResourceView, dot: &str) -> String {
     let parts = [
-        format!("CPU mean {} % max {} % of a core", found.cpu_percent.mean, found.cpu_percent.max),
-        format!("memory max {}", show_bytes(found.memory_bytes.max)),
+        format!("CPU {} % of a core, at most {} %", found.cpu_percent.mean, found.cpu_percent.max),
+        show_bytes(found.memory_bytes.max),
         show::plural(found.open_files.max, "file"),
         show::plural(found.connections.max, "connection"),
         show::plural(found.threads.max, "thread"),

@@ -12,8 +12,8 @@ use serde::Serialize;
 pub use judge::{Judgement, Word};
 pub use unlike::Unlike;
 
-use super::view::times::{ratio, to_ms};
 use super::view::rfc3339;
+use super::view::times::{ratio, to_ms};
 use crate::metric::{Histogram, Quantile};
 use crate::record::{RunRecord, RunStatus, StepRecord};
 
@@ -145,6 +145,14 @@ pub fn compare(
     names.sort_unstable();
     names.dedup();
     let observed = |run: &RunRecord, name: Option<&str>| observe(run, name, times);
+    let steps: Vec<StepComparison> = names
+        .into_iter()
+        .map(|name| of_step(name, observed(a, Some(name)), observed(b, Some(name))))
+        .collect();
+    let mut totals = of_step("all steps", observed(a, None), observed(b, None));
+    if steps.iter().any(|step| step.judgement.verdict.is_one_sided()) {
+        totals.judgement = Judgement::unsure("not the same steps".to_owned());
+    }
     Ok(Comparison {
         version: COMPARISON_VERSION,
         a: side(a),
@@ -153,11 +161,8 @@ pub fn compare(
         is_provisional: true,
         differences,
         notes: unlike::notes(a, b),
-        steps: names
-            .into_iter()
-            .map(|name| of_step(name, observed(a, Some(name)), observed(b, Some(name))))
-            .collect(),
-        totals: of_step("all steps", observed(a, None), observed(b, None)),
+        steps,
+        totals,
     })
 }
 
@@ -182,8 +187,7 @@ fn of_step(name: &str, a: Option<Observed>, b: Option<Observed>) -> StepComparis
     let judgement = judge::judge(a.as_ref(), b.as_ref());
     let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
     let figure = |value: &dyn Fn(&Observed) -> Option<f64>| Figure::of(value(&a), value(&b));
-    let quantile =
-        |q| figure(&move |seen: &Observed| seen.times.supported_quantile(q).map(to_ms));
+    let quantile = |q| figure(&move |seen: &Observed| seen.times.supported_quantile(q).map(to_ms));
     let seen = |seen: &Observed, value: f64| (seen.count > 0).then_some(value);
     StepComparison {
         name: super::clean::clean(name),

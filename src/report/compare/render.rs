@@ -7,8 +7,7 @@ use crate::report::{Format, TextOptions, csv, json, show};
 use crate::units::show_count;
 
 /// What every comparison of two single runs says at its end.
-const PROVISIONAL: &str =
-    "provisional: single runs differ among themselves; repeat both before you act on a small change";
+const PROVISIONAL: &str = "provisional: single runs differ among themselves; repeat both before you act on a small change";
 
 impl Comparison {
     /// The comparison in a format, with a final line break.
@@ -70,8 +69,14 @@ impl Comparison {
 
     /// How many steps got which word: `1 faster, 2 same`.
     fn in_short(&self) -> String {
-        let words =
-            [Word::Slower, Word::Faster, Word::Same, Word::CannotBeTold, Word::OnlyInA, Word::OnlyInB];
+        let words = [
+            Word::Slower,
+            Word::Faster,
+            Word::Same,
+            Word::CannotBeTold,
+            Word::OnlyInA,
+            Word::OnlyInB,
+        ];
         let counts = words.iter().filter_map(|word| {
             let count = self.steps.iter().filter(|s| s.judgement.verdict == *word).count();
             (count > 0).then(|| format!("{count} {}", word.as_str()))
@@ -90,16 +95,13 @@ impl Comparison {
         ]);
         for step in self.rows() {
             let judgement = &step.judgement;
-            let verdict = match judgement.reason.as_str() {
-                "" => judgement.verdict.as_str().to_owned(),
-                reason => format!("{}: {reason}", judgement.verdict.as_str()),
-            };
-            let mut lead = [step.name.clone(), verdict];
-            for (figure, unit, found) in figures(step) {
-                let [name, verdict] = std::mem::take(&mut lead);
+            // The word stands beside the first figure, and below it why nothing can be told.
+            let beside = [judgement.verdict.as_str(), judgement.reason.as_str()];
+            for (index, (figure, unit, found)) in figures(step).into_iter().enumerate() {
+                let name = if index == 0 { step.name.as_str() } else { "" };
                 grid.push(vec![
-                    name,
-                    verdict,
+                    name.to_owned(),
+                    (*beside.get(index).unwrap_or(&"")).to_owned(),
                     figure.to_owned(),
                     cell(unit, found.a),
                     cell(unit, found.b),

@@ -8,17 +8,17 @@
 //!
 //! The rooms, in reading order. A room imports only from rooms above it; `tests/it/tidy.rs` holds that law.
 
-pub mod units;
-pub mod clock;
-pub mod metric;
-pub mod plan;
-pub mod transport;
-pub mod watch;
-pub mod pacing;
-pub mod script;
-pub mod record;
-pub mod engine;
-pub mod pipeline;
-pub mod store;
-pub mod report;
 pub mod cli;
+pub mod clock;
+pub mod engine;
+pub mod metric;
+pub mod pacing;
+pub mod pipeline;
+pub mod plan;
+pub mod record;
+pub mod report;
+pub mod script;
+pub mod store;
+pub mod transport;
+pub mod units;
+pub mod watch;

@@ -52,7 +52,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         let (number, tail) = rest.split_at(digits);
         let letters = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
-        let number: f64 = number.parse().map_err(|_| fail("write for example 30s, 500ms or 1m30s"))?;
+        let number: f64 =
+            number.parse().map_err(|_| fail("write for example 30s, 500ms or 1m30s"))?;
         let seconds = match unit.trim() {
             "ns" => 1e-9,
             "us" | "µs" => 1e-6,
@@ -109,18 +110,23 @@ impl fmt::Display for Rate {
 /// A missing period, an unknown unit, a negative or non-finite number, or more than ten million a second.
 pub fn parse_rate(text: &str) -> Result<Rate, UnitError> {
     let fail = |reason: &str| UnitError::new(text, "rate", reason);
-    let (count, period) =
-        text.trim().split_once('/').ok_or_else(|| fail("write the period too, for example 200/s or 30/m"))?;
+    let (count, period) = text
+        .trim()
+        .split_once('/')
+        .ok_or_else(|| fail("write the period too, for example 200/s or 30/m"))?;
     let (digits, factor) = match count.trim().strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1e3),
         None => (count.trim(), 1.0),
     };
-    let count: f64 = digits.parse().map_err(|_| fail("the part before / is not a number; write for example 200/s"))?;
+    let count: f64 = digits
+        .parse()
+        .map_err(|_| fail("the part before / is not a number; write for example 200/s"))?;
     let period = period.trim();
     let seconds = if period.starts_with(|c: char| c.is_ascii_digit()) {
         parse_duration(period).map_err(|e| fail(&e.reason))?
     } else {
-        parse_duration(&format!("1{period}")).map_err(|_| fail("the period is unknown; write /s, /m, /h or /10s"))?
+        parse_duration(&format!("1{period}"))
+            .map_err(|_| fail("the period is unknown; write /s, /m, /h or /10s"))?
     };
     if seconds.is_zero() {
         return Err(fail("the period is zero"));
@@ -150,7 +156,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
         "KiB" => 1024.0,
         "MiB" => 1024.0 * 1024.0,
         "GiB" => 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(fail("its unit is unknown; the units are B, kB, MB, GB, KiB, MiB and GiB")),
+        _ => {
+            return Err(fail("its unit is unknown; the units are B, kB, MB, GB, KiB, MiB and GiB"));
+        }
     };
     let bytes = number * factor;
     if bytes > 1024.0_f64.powi(4) {
@@ -235,7 +243,11 @@ fn significant(value: f64) -> String {
 }
 
 fn trim_zeros(text: String) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -244,16 +256,22 @@ mod tests {
 
     #[test]
     fn durations_are_read_in_every_unit() {
-        for (text, ms) in [("500ms", 500), ("1.5s", 1500), ("1m30s", 90_000), ("2h", 7_200_000), ("0", 0)] {
+        for (text, ms) in
+            [("500ms", 500), ("1.5s", 1500), ("1m30s", 90_000), ("2h", 7_200_000), ("0", 0)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }
 
     #[test]
     fn a_bad_duration_says_what_would_work() {
-        for (text, says) in
-            [("-1s", "negative"), ("10", "unit is missing"), ("3 parsecs", "unknown"), ("", "empty"), ("900d", "366")]
-        {
+        for (text, says) in [
+            ("-1s", "negative"),
+            ("10", "unit is missing"),
+            ("3 parsecs", "unknown"),
+            ("", "empty"),
+            ("900d", "366"),
+        ] {
             let error = parse_duration(text).expect_err(text).to_string();
             assert!(error.contains(says), "{text}: {error}");
         }
@@ -262,7 +280,9 @@ mod tests {
 
     #[test]
     fn rates_are_read_with_their_period() {
-        for (text, per_s) in [("200/s", 200.0), ("1.5k/s", 1500.0), ("30/m", 0.5), ("100/10s", 10.0)] {
+        for (text, per_s) in
+            [("200/s", 200.0), ("1.5k/s", 1500.0), ("30/m", 0.5), ("100/10s", 10.0)]
+        {
             assert_eq!(parse_rate(text).map(Rate::as_per_second), Ok(per_s), "{text}");
         }
         for text in ["200", "-1/s", "x/s", "10/fortnight", "10/0s", "NaN/s", "inf/s", "1e300/s"] {
@@ -274,7 +294,11 @@ mod tests {
     fn sizes_are_read_in_both_families() {
         assert_eq!(parse_bytes("8MiB"), Ok(8 << 20));
         assert_eq!(parse_bytes("1kB"), Ok(1000));
-        assert!(parse_bytes("-1").is_err() && parse_bytes("1XB").is_err() && parse_bytes("9999GiB").is_err());
+        assert!(
+            parse_bytes("-1").is_err()
+                && parse_bytes("1XB").is_err()
+                && parse_bytes("9999GiB").is_err()
+        );
     }
 
     #[test]

@@ -73,7 +73,14 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { values: Values::Few(Vec::new()), zeros: 0, count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0 }
+        Self {
+            values: Values::Few(Vec::new()),
+            zeros: 0,
+            count: 0,
+            sum_ns: 0,
+            min_ns: u64::MAX,
+            max_ns: 0,
+        }
     }
 }
 
@@ -106,7 +113,9 @@ impl Histogram {
         self.zeros += other.zeros;
         match &other.values {
             Values::Few(values) => values.iter().for_each(|ns| self.insert(*ns, 1)),
-            Values::Many(theirs) => self.many().add(&**theirs).expect("auto-resizing histograms of one precision add"),
+            Values::Many(theirs) => {
+                self.many().add(&**theirs).expect("auto-resizing histograms of one precision add")
+            }
         }
     }
 
@@ -159,7 +168,8 @@ impl Histogram {
     /// The arithmetic mean, exact; `None` when empty.
     #[must_use]
     pub fn mean(&self) -> Option<Duration> {
-        (self.count > 0).then(|| Duration::from_nanos((self.sum_ns / u128::from(self.count)) as u64))
+        (self.count > 0)
+            .then(|| Duration::from_nanos((self.sum_ns / u128::from(self.count)) as u64))
     }
 
     /// Sum of all values in seconds.
@@ -279,7 +289,8 @@ pub struct HistogramError {
 }
 
 fn new_buckets(digits: u8) -> hdrhistogram::Histogram<u64> {
-    let mut buckets = hdrhistogram::Histogram::new(digits).expect("1 to 5 significant digits are valid");
+    let mut buckets =
+        hdrhistogram::Histogram::new(digits).expect("1 to 5 significant digits are valid");
     buckets.auto(true);
     buckets
 }
@@ -298,10 +309,17 @@ mod tests {
     fn quantiles_are_within_a_thousandth_of_the_truth() {
         for n in [100_u64, 5000] {
             let histogram = filled(1..=n);
-            for (q, rank) in [(Quantile::P50, n / 2), (Quantile::P95, n * 95 / 100), (Quantile::P99, n * 99 / 100)] {
+            for (q, rank) in [
+                (Quantile::P50, n / 2),
+                (Quantile::P95, n * 95 / 100),
+                (Quantile::P99, n * 99 / 100),
+            ] {
                 let got = histogram.quantile(q).expect("not empty").as_nanos() as f64;
                 let truth = rank as f64 * 1000.0;
-                assert!((got - truth).abs() / truth <= 0.001, "n={n} q={q:?} got {got} for {truth}");
+                assert!(
+                    (got - truth).abs() / truth <= 0.001,
+                    "n={n} q={q:?} got {got} for {truth}"
+                );
             }
             assert_eq!(histogram.min(), Some(Duration::from_micros(1)));
             assert_eq!(histogram.max(), Some(Duration::from_micros(n)));

@@ -9,6 +9,7 @@ pub mod histogram;
 pub mod labels;
 pub mod resource;
 pub mod sink;
+pub mod spelling;
 pub mod threshold;
 pub mod totals;
 pub mod window;
@@ -16,6 +17,8 @@ pub mod window;
 pub use failure::FailureKind;
 pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
-pub use sink::{CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats};
+pub use sink::{
+    CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,
+};
 pub use totals::Totals;
 pub use window::Window;

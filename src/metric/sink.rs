@@ -31,7 +31,9 @@ pub struct RequestTimes {
 pub struct RequestSample {
     /// When the request was due (METHODS.md 1.1).
     pub intended: Duration,
-    /// When it was handed to the transport.
+    /// When it was handed to the transport, which may first have to connect.
+    pub begun: Duration,
+    /// When it was written to a connection, or `begun` when that never happened.
     pub sent: Duration,
     /// When the last byte of the response, or the failure, came.
     pub done: Duration,
@@ -62,10 +64,10 @@ impl RequestSample {
         self.done.saturating_sub(self.sent)
     }
 
-    /// How late the generator was: `sent − intended`.
+    /// How late the generator was: `begun − intended`. Connecting is the target's time, not the generator's.
     #[must_use]
     pub fn schedule_lag(&self) -> Duration {
-        self.sent.saturating_sub(self.intended)
+        self.begun.saturating_sub(self.intended)
     }
 }
 
@@ -248,14 +250,19 @@ impl CustomSink {
         match (self, value) {
             (Self::Counter(sum), CustomValue::Add(by)) => *sum += by,
             (Self::Gauge(state), CustomValue::Set(now)) => {
-                *state = Some(state.map_or((now, now, now), |(_, low, high)| (now, low.min(now), high.max(now))));
+                *state =
+                    Some(state.map_or((now, now, now), |(_, low, high)| {
+                        (now, low.min(now), high.max(now))
+                    }));
             }
             (Self::Rate(hits, all), CustomValue::Hit(hit)) => {
                 *hits += u64::from(hit);
                 *all += 1;
             }
             (Self::Trend(histogram), CustomValue::Observe(ms)) => {
-                histogram.record(Duration::try_from_secs_f64((ms / 1e3).max(0.0)).unwrap_or(Duration::ZERO));
+                histogram.record(
+                    Duration::try_from_secs_f64((ms / 1e3).max(0.0)).unwrap_or(Duration::ZERO),
+                );
             }
             _ => return false,
         }
@@ -267,7 +274,10 @@ impl CustomSink {
         match (self, other) {
             (Self::Counter(sum), Self::Counter(by)) => *sum += by,
             (Self::Gauge(state), Self::Gauge(Some((now, low, high)))) => {
-                *state = Some(state.map_or((*now, *low, *high), |(_, l, h)| (*now, l.min(*low), h.max(*high))));
+                *state =
+                    Some(state.map_or((*now, *low, *high), |(_, l, h)| {
+                        (*now, l.min(*low), h.max(*high))
+                    }));
             }
             (Self::Rate(hits, all), Self::Rate(more_hits, more)) => {
                 *hits += more_hits;

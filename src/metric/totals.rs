@@ -63,7 +63,10 @@ impl Totals {
             total.fails += stats.fails;
         }
         for (labels, sink) in &window.customs {
-            self.customs.entry(labels.clone()).or_insert_with(|| CustomSink::new(sink.kind())).merge(sink);
+            self.customs
+                .entry(labels.clone())
+                .or_insert_with(|| CustomSink::new(sink.kind()))
+                .merge(sink);
         }
         for (key, stats) in &window.errors {
             self.add_error(key, stats);
@@ -102,7 +105,8 @@ impl Totals {
             }
             return;
         }
-        let place = self.slowest.partition_point(|kept| kept.response_time >= exemplar.response_time);
+        let place =
+            self.slowest.partition_point(|kept| kept.response_time >= exemplar.response_time);
         if place < KEEP_SLOWEST {
             self.slowest.insert(place, exemplar.clone());
             self.slowest.truncate(KEEP_SLOWEST);

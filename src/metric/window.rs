@@ -49,6 +49,8 @@ pub struct Window {
     pub errors: Vec<(ErrorKey, ErrorStats)>,
     /// Slowest and failed requests.
     pub exemplars: Vec<Exemplar>,
+    /// Lines that scripts printed, each with its user.
+    pub logs: Vec<String>,
     /// How late requests were sent, `sent − intended`.
     pub schedule_lag: super::Histogram,
     /// Virtual users alive at the end of the interval.

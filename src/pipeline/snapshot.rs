@@ -141,6 +141,11 @@ impl Snapshot {
         let mut resources = std::mem::take(&mut self.resources);
         resources.extend(later.resources);
         let interval = self.interval + later.interval;
-        *self = Self { points, resources, interval, ..Self { points: Vec::new(), resources: Vec::new(), ..later } };
+        *self = Self {
+            points,
+            resources,
+            interval,
+            ..Self { points: Vec::new(), resources: Vec::new(), ..later }
+        };
     }
 }

@@ -75,7 +75,9 @@ impl Executor {
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         match self {
-            Self::ConstantVus { duration, .. } | Self::ConstantArrivalRate { duration, .. } => Some(*duration),
+            Self::ConstantVus { duration, .. } | Self::ConstantArrivalRate { duration, .. } => {
+                Some(*duration)
+            }
             Self::RampingVus { stages, .. } | Self::RampingArrivalRate { stages, .. } => {
                 Some(stages.iter().map(|s| s.duration).sum())
             }
@@ -93,7 +95,8 @@ impl Executor {
             Self::RampingVus { start_vus, stages } => {
                 stages.iter().map(|s| s.target.ceil() as u64).max().unwrap_or(0).max(*start_vus)
             }
-            Self::ConstantArrivalRate { max_vus, .. } | Self::RampingArrivalRate { max_vus, .. } => *max_vus,
+            Self::ConstantArrivalRate { max_vus, .. }
+            | Self::RampingArrivalRate { max_vus, .. } => *max_vus,
         }
     }
 

@@ -2,11 +2,21 @@
 //!
 //! A [`Plan`] is immutable. It is made in two steps: every source (command line and environment, script, defaults) says
 //! what it wants as a [`layers::Wishes`], and [`resolve::resolve`] lays them over each other and checks the whole,
-//! returning every problem at once. This room does not know how anything runs.
+//! returning every problem at once. This room does not know how anything runs. It sits between those who ask (the command
+//! line, scripts, the control API) and those who do (pacing, the engine).
 
+mod describe;
+pub mod error;
 pub mod executor;
+mod http;
+pub mod lay;
 pub mod layers;
+mod load;
+mod profile;
 pub mod resolve;
+mod scenario;
+mod share;
+pub mod step_name;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +24,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
+pub use load::MAX_VUS;
+pub use resolve::{ResolveContext, resolve};
+pub use step_name::step_name;
 
 use crate::metric::threshold::Threshold;
 

@@ -1,1 +1,34 @@
-//! Room `script`.
+//! Rhai, and only here: from a script's text to running journeys.
+//!
+//! [`Script::load`] reads, compiles and checks a script once, before any load; its [`Script::wishes`] become a plan.
+//! Each worker thread then builds a [`ScriptHost`] from it, and the host makes a [`Task`] for each call of a script
+//! function. A task is a stackful coroutine: when the script calls `user.get(..)` it suspends with an [`Operation`], the
+//! engine does the work on its own stack and resumes it with a [`Resumption`]. That pair is the port to the engine: this
+//! room knows no transport, no scheduler and no clock but the run's.
+//!
+//! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine`, `host/*` (what
+//! scripts can call), `import`, `options`, `lint`, `compile`, `runtime`.
+
+pub mod call;
+pub mod compile;
+pub mod coroutine;
+pub mod error;
+mod host;
+mod import;
+mod lint;
+mod options;
+pub mod reply;
+pub mod runtime;
+pub mod user;
+pub(crate) mod value;
+
+pub use call::HttpCall;
+pub use compile::{LoadOptions, Script};
+pub use coroutine::{Operation, Resumption, ScriptLimits, Step, Task};
+pub use error::{Finding, ScriptError};
+pub use reply::HttpReply;
+pub use runtime::{ScriptHost, TaskEnd};
+pub use user::{Observer, User, UserSeed};
+
+#[cfg(test)]
+mod tests;

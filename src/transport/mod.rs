@@ -1,1 +1,136 @@
-//! Room `transport`.
+//! Room `transport`: how bytes travel.
+//!
+//! A [`TransportFactory`] holds what all virtual users share (TLS settings, resolver, options).
+//! Each virtual user has a [`Session`]: its cookies, redirects and decompression over its own
+//! connections, a [`VuTransport`]. One request becomes one [`Exchange`] for each hop, and a failed
+//! request is an exchange with a [`Failure`], never an `Err`.
+//!
+//! This room knows nothing of scripts, executors or samples. The engine sends through it and turns
+//! exchanges into samples.
+//!
+//! ```text
+//! Session (cookies, redirects, decoding) ─▶ VuTransport ─▶ reqwest ─▶ the wire
+//! ```
+//!
+//! To add a transport: a variant of [`VuTransport`] that makes an [`Exchange`] of one request, raw
+//! body included. All that is above it stays.
+
+pub mod body;
+mod classify;
+mod connect_layer;
+mod connect_watch;
+mod cookies;
+mod decode;
+mod dns;
+mod exchange;
+mod lanes;
+mod options;
+mod redirect;
+mod request;
+mod reqwest;
+mod session;
+mod timings;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use self::cookies::{CookieJar, MAX_COOKIE_BYTES, MAX_COOKIES};
+pub use self::exchange::{Exchange, Failure};
+pub use self::options::{HttpVersion, TransportError, TransportOptions};
+pub use self::redirect::RedirectPolicy;
+pub use self::request::{DEFAULT_TIMEOUT, Request};
+pub use self::reqwest::ReqwestTransport;
+pub use self::session::Session;
+pub use self::timings::Timings;
+
+/// Makes the transports of virtual users from what they share. Cheap to clone, and may go to any
+/// thread.
+#[derive(Debug, Clone)]
+pub struct TransportFactory {
+    shared: Arc<Shared>,
+}
+
+/// What all virtual users of a process share.
+#[derive(Debug)]
+struct Shared {
+    options: TransportOptions,
+    tls: tls::Tls,
+    resolver: Arc<dns::CachingResolver>,
+}
+
+impl TransportFactory {
+    /// A factory for `options`, which are checked here and now: a request never fails for an
+    /// option.
+    ///
+    /// # Errors
+    ///
+    /// A [`TransportError`] that names the option that is no use: the CA file, the proxy or the
+    /// user agent.
+    pub fn new(options: TransportOptions) -> Result<Self, TransportError> {
+        options.check()?;
+        let tls = tls::Tls::new(&options)?;
+        let resolver = dns::CachingResolver::new(options.resolve.clone(), options.dns_ttl);
+        let shared = Shared { options, tls, resolver: Arc::new(resolver) };
+        reqwest::build_client(&shared, false)?;
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Reads the system's certificates now, which takes some milliseconds, rather than at the first
+    /// `https` request.
+    pub fn warm_tls(&self) {
+        self.shared.tls.shared();
+    }
+
+    /// The options the factory was made with.
+    #[must_use]
+    pub fn options(&self) -> &TransportOptions {
+        &self.shared.options
+    }
+
+    /// A session for one virtual user: what the engine sends through.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self)
+    }
+
+    /// The connections of one virtual user. Nothing is opened or built before the first request.
+    #[must_use]
+    pub fn connect_set(&self) -> VuTransport {
+        VuTransport::Reqwest(ReqwestTransport::new(Arc::clone(&self.shared)))
+    }
+}
+
+/// The connections of one virtual user, on the transport that was chosen. Stays on the thread it is
+/// first used on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VuTransport {
+    /// On reqwest: everything it speaks.
+    Reqwest(ReqwestTransport),
+}
+
+impl VuTransport {
+    /// Sends one request, follows nothing, and reads the answer to its end.
+    ///
+    /// Several may be under way at once. Ends within [`Request::timeout`] whatever the target does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the request and closes its connection if it was in use (an
+    /// HTTP/2 stream is reset). The others are not touched.
+    pub async fn send(&self, request: &Request) -> Exchange {
+        match self {
+            Self::Reqwest(transport) => transport.send(request).await,
+        }
+    }
+
+    /// Closes the connections that are kept open; requests under way go on.
+    pub fn close_connections(&self) {
+        match self {
+            Self::Reqwest(transport) => transport.close_connections(),
+        }
+    }
+}

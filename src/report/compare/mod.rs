@@ -50,6 +50,14 @@ pub struct Comparison {
     pub totals: StepComparison,
 }
 
+impl Comparison {
+    /// Whether any step is slower in B.
+    #[must_use]
+    pub fn has_regression(&self) -> bool {
+        self.steps.iter().any(|step| step.judgement.verdict == Word::Slower)
+    }
+}
+
 /// Which run it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Side {

@@ -1,0 +1,194 @@
+//! What was typed: verbs and options, as `clap` reads them. What they mean is in `settings`.
+
+mod run;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use run::{
+    EngineArgs, HttpArgs, JudgeArgs, LoadArgs, OutputArgs, RequestArgs, RunArgs, TargetArgs,
+};
+pub use values::{OutputSpec, ReportFile, ReportKind, ThresholdText};
+
+use super::exit::ExitCode;
+
+/// Load tests from Rhai scripts: how fast the service is, how much it can hold, and whether the figures can be trusted
+#[derive(Debug, Clone, Parser)]
+#[command(name = "rhaid", version, after_help = ExitCode::table(), arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    /// What every verb understands.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// The database that keeps the runs
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RHAID_DB",
+        hide_env = true,
+        default_value = "rhaid.db"
+    )]
+    pub db: PathBuf,
+    /// Only data and errors, no talk
+    #[arg(short = 'q', long, global = true, env = "RHAID_QUIET", hide_env = true,
+        value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more about what happens
+    #[arg(short = 'v', long, global = true, env = "RHAID_VERBOSE", hide_env = true,
+        value_parser = FalseyValueParser::new())]
+    pub verbose: bool,
+    /// No colours; NO_COLOR does the same
+    #[arg(long, global = true, env = "RHAID_NO_COLOR", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub no_color: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run a script, or request one URL over and over
+    Run(Box<RunArgs>),
+    /// Compile a script, and run one iteration with every request shown
+    Check(Box<CheckArgs>),
+    /// Write a starter script
+    New(NewArgs),
+    /// Table of all runs, one run whole, or a comparison of several
+    Report(ReportArgs),
+    /// Run the sample service by itself
+    #[cfg(feature = "demo")]
+    TargetApi(TargetApiArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all verbs to a folder
+    Man(ManArgs),
+}
+
+/// Compiles a script, and runs one iteration with every request shown.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// The script
+    #[arg(env = "RHAID_SCRIPT", hide_env = true)]
+    pub script: PathBuf,
+    /// How the findings are shown
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// What is tested.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How requests are made.
+    #[command(flatten)]
+    pub http: HttpArgs,
+}
+
+/// How `check` shows what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For editors and CI
+    Json,
+}
+
+/// Writes a starter script.
+#[derive(Debug, Clone, Args)]
+pub struct NewArgs {
+    /// Where to
+    #[arg(default_value = "journey.rhai")]
+    pub file: PathBuf,
+    /// Overwrite what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+const REPORT_EXAMPLES: &str = "Examples:
+  rhaid report                       all runs, the newest first
+  rhaid report --tag branch=main     only those with a tag
+  rhaid report 12                    one run, whole
+  rhaid report 12 15                 what got faster or slower from 12 to 15
+  rhaid report 15 --baseline main    15 against the last run tagged main
+  rhaid report 12 --format json -o run.json
+  rhaid report rm 3 4                delete runs";
+
+/// Shows, compares and deletes runs.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub struct ReportArgs {
+    /// Runs by number or run id; none for the table; `rm` first to delete them
+    #[arg(value_name = "IDS")]
+    pub ids: Vec<String>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
+    /// Write to a file instead of the terminal
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Compare with this run, or the last one with this tag
+    #[arg(long, value_name = "RUN|TAG")]
+    pub baseline: Option<String>,
+    /// Only runs with this tag; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
+    pub tag: Vec<(String, String)>,
+    /// At most this many runs in the table
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub limit: Option<u64>,
+    /// The smallest change that counts as one, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = values::percent)]
+    pub threshold_percent: Option<f64>,
+    /// Delete without asking; overwrite the output file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How `report` shows runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    #[default]
+    Table,
+    /// The whole record
+    Json,
+    /// For pull requests
+    Markdown,
+    /// For spreadsheets
+    Csv,
+}
+
+/// Runs the sample service by itself.
+#[cfg(feature = "demo")]
+#[derive(Debug, Clone, Default, Args)]
+#[command(disable_help_flag = true)]
+pub struct TargetApiArgs {
+    /// Its own options; `--help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    pub raw: Vec<std::ffi::OsString>,
+}
+
+/// Prints the completions of a shell.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Prints the manual page.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ManArgs {
+    /// Write a page for each verb to this folder
+    pub dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests;

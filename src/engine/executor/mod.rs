@@ -1,0 +1,180 @@
+//! The ways to start iterations: closed models in [`closed`], open ones in [`open`]. Both know only [`VirtualUser`].
+
+mod closed;
+mod open;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::recorder::Recorder;
+use super::script_user::Shape;
+use super::stop::{Stop, StopLevel};
+use super::vu::{IterationEnd, VirtualUser, VuFactory};
+use crate::clock::RunClock;
+use crate::metric::window::IterationLabels;
+use crate::pacing::Shard;
+use crate::plan::{Executor, Scenario};
+
+/// One worker's part of one scenario.
+pub(super) struct ScenarioRun<V> {
+    pub(super) shape: Rc<Shape>,
+    pub(super) recorder: Rc<Recorder>,
+    pub(super) clock: RunClock,
+    pub(super) stop: Rc<Stop>,
+    pub(super) shard: Shard,
+    /// Id of the scenario's first user in the whole run.
+    pub(super) first_vu_id: u64,
+    pub(super) make: VuFactory<V>,
+    /// Iterations claimed so far by all workers, for shared iterations.
+    pub(super) claimed: Arc<AtomicU64>,
+    pub(super) seed: u64,
+}
+
+impl<V> Clone for ScenarioRun<V> {
+    fn clone(&self) -> Self {
+        Self {
+            shape: self.shape.clone(),
+            recorder: self.recorder.clone(),
+            clock: self.clock,
+            stop: self.stop.clone(),
+            shard: self.shard,
+            first_vu_id: self.first_vu_id,
+            make: self.make.clone(),
+            claimed: self.claimed.clone(),
+            seed: self.seed,
+        }
+    }
+}
+
+/// Runs one worker's part of a scenario: waits for its start, runs its executor, stops gracefully, then for good.
+pub(super) async fn run_scenario<V: VirtualUser>(run: ScenarioRun<V>, scenario: &Scenario) {
+    tokio::select! {
+        biased;
+        () = run.stop.reached(StopLevel::Graceful) => {}
+        () = tokio::time::sleep_until(run.clock.instant(scenario.start_time)) => {}
+    }
+    let mut users = JoinSet::new();
+    match &scenario.executor {
+        Executor::ConstantVus { vus, duration } => {
+            closed::constant_vus(&run, &mut users, *vus);
+            wait_until(&run, scenario.start_time + *duration).await;
+        }
+        Executor::RampingVus { start_vus, stages } => {
+            closed::ramping_vus(&run, &mut users, scenario, *start_vus, stages).await;
+        }
+        Executor::SharedIterations { vus, iterations, max_duration } => {
+            closed::shared_iterations(&run, &mut users, *vus, *iterations);
+            wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
+        }
+        Executor::PerVuIterations { vus, iterations, max_duration } => {
+            closed::per_vu_iterations(&run, &mut users, *vus, *iterations);
+            wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
+        }
+        Executor::ConstantArrivalRate { .. } | Executor::RampingArrivalRate { .. } => {
+            open::arrivals(&run, &mut users, scenario).await;
+        }
+    }
+    finish(&run, &mut users, scenario.graceful_stop).await;
+    if let Executor::SharedIterations { iterations, .. } = &scenario.executor {
+        drop_unclaimed(&run, *iterations);
+    }
+}
+
+/// Waits for a moment of the run, or for a stop.
+async fn wait_until<V>(run: &ScenarioRun<V>, at: Duration) {
+    tokio::select! {
+        biased;
+        () = run.stop.reached(StopLevel::Graceful) => {}
+        () = tokio::time::sleep_until(run.clock.instant(at)) => {}
+    }
+}
+
+/// Waits for all users to end by themselves, for a moment of the run, or for a stop.
+async fn wait_for_users<V>(run: &ScenarioRun<V>, users: &mut JoinSet<()>, at: Duration) {
+    tokio::select! {
+        biased;
+        () = run.stop.reached(StopLevel::Graceful) => {}
+        () = tokio::time::sleep_until(run.clock.instant(at)) => {}
+        () = all_ended(users) => {}
+    }
+}
+
+/// No new iterations; running ones may end within `grace`; then they are cut off. Returns when every user is gone.
+async fn finish<V>(run: &ScenarioRun<V>, users: &mut JoinSet<()>, grace: Duration) {
+    run.stop.raise(StopLevel::Graceful);
+    tokio::select! {
+        biased;
+        () = all_ended(users) => return,
+        () = tokio::time::sleep(grace) => {}
+        () = run.stop.reached(StopLevel::Now) => {}
+    }
+    run.stop.raise(StopLevel::Now);
+    all_ended(users).await;
+}
+
+async fn all_ended(users: &mut JoinSet<()>) {
+    // A user's task does not panic: scripts are contained in their coroutine. If one did, the others still go on.
+    while users.join_next().await.is_some() {}
+}
+
+/// Shared iterations that nobody began: the first worker that gets here counts them all as dropped.
+fn drop_unclaimed<V>(run: &ScenarioRun<V>, iterations: u64) {
+    let claimed = run.claimed.swap(iterations, Ordering::Relaxed);
+    let left = iterations.saturating_sub(claimed);
+    if left > 0 {
+        drop_planned(run, left);
+    }
+}
+
+fn drop_planned<V>(run: &ScenarioRun<V>, count: u64) {
+    let labels = labels(run, &Arc::from(""), run.clock.now());
+    run.recorder.planned(labels.clone(), count);
+    run.recorder.dropped(labels, count);
+}
+
+fn labels<V>(run: &ScenarioRun<V>, task: &Arc<str>, due: Duration) -> IterationLabels {
+    IterationLabels {
+        scenario: run.shape.name.clone(),
+        task: task.clone(),
+        phase: run.shape.phase_at(due),
+    }
+}
+
+/// Runs one iteration and records it. The iteration is already counted as planned.
+async fn iterate<V: VirtualUser>(
+    run: &ScenarioRun<V>,
+    user: &mut V,
+    stop: &Stop,
+    scheduled_at: Duration,
+) {
+    let started_at = run.clock.now();
+    run.recorder.started(labels(run, &Arc::from(""), scheduled_at));
+    let (end, task) = user.iterate(scheduled_at, stop).await;
+    let ended_at = run.clock.now();
+    run.recorder.ended(labels(run, &task, scheduled_at), |stats| {
+        match end {
+            IterationEnd::Completed => stats.completed += 1,
+            IterationEnd::Failed => stats.failed += 1,
+            IterationEnd::Interrupted => stats.interrupted += 1,
+        }
+        if end != IterationEnd::Interrupted {
+            stats.duration.record(ended_at.saturating_sub(started_at));
+            stats.response_time.record(ended_at.saturating_sub(scheduled_at));
+        }
+    });
+    // An iteration that waited for nothing must not keep its thread from everybody else.
+    tokio::task::consume_budget().await;
+}
+
+/// The ids of this worker's users among `vus`.
+fn own_users<V>(run: &ScenarioRun<V>, vus: u64) -> impl Iterator<Item = u64> + use<V> {
+    let (shard, first) = (run.shard, run.first_vu_id);
+    (0..shard.share(vus)).map(move |local| first + shard.global_index(local))
+}

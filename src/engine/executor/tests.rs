@@ -1,0 +1,1 @@
+//! Executors on virtual time.

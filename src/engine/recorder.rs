@@ -1,0 +1,230 @@
+//! One worker's observations since it last handed over. Single-threaded: no lock, no channel, nothing that can be full.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::clock::RunClock;
+use crate::metric::labels::MAX_SERIES;
+use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
+use crate::metric::window::{IterationLabels, MetricLabels};
+use crate::metric::{
+    CheckStats, CustomSink, Exemplar, Histogram, IterationStats, Labels, MetricKind, RequestStats,
+    Window,
+};
+use crate::script::{Observer, User};
+
+/// Error groups kept in one window.
+const KEEP_ERRORS: usize = 200;
+/// Slowest requests kept in one window.
+const KEEP_SLOWEST: usize = 5;
+/// Failed requests kept in one window.
+const KEEP_FAILED: usize = 10;
+/// Longest message of an error group in characters.
+const MAX_MESSAGE: usize = 300;
+/// Script log lines that one worker passes on in one window.
+const KEEP_LOG_LINES: usize = 100;
+
+/// Where samples of one worker accumulate.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    worker_index: usize,
+    clock: RunClock,
+    open: RefCell<Open>,
+    vus: Cell<u64>,
+    in_flight: Cell<u64>,
+    backlog: Cell<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    sent: u64,
+    requests: HashMap<Labels, RequestStats>,
+    iterations: HashMap<IterationLabels, IterationStats>,
+    checks: HashMap<MetricLabels, CheckStats>,
+    customs: HashMap<MetricLabels, CustomSink>,
+    errors: HashMap<ErrorKey, ErrorStats>,
+    slowest: Vec<Exemplar>,
+    failing: Vec<Exemplar>,
+    logs: Vec<String>,
+    schedule_lag: Histogram,
+    overflowed: u64,
+    discarded: u64,
+}
+
+impl Recorder {
+    pub(super) fn new(worker_index: usize, clock: RunClock) -> Self {
+        Self {
+            worker_index,
+            clock,
+            open: RefCell::default(),
+            vus: Cell::new(0),
+            in_flight: Cell::new(0),
+            backlog: Cell::new(0),
+        }
+    }
+
+    /// A request goes to the transport.
+    pub(super) fn sent(&self) {
+        self.open.borrow_mut().sent += 1;
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    /// A request that was sent has ended. `exemplar` is made only when it is kept.
+    pub(super) fn request(
+        &self,
+        labels: Labels,
+        sample: &RequestSample,
+        exemplar: impl FnOnce() -> Exemplar,
+    ) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        let mut open = self.open.borrow_mut();
+        open.schedule_lag.record(sample.schedule_lag());
+        if open.requests.len() >= MAX_SERIES && !open.requests.contains_key(&labels) {
+            open.overflowed += 1;
+            open.requests.entry(labels.overflow()).or_default().record(sample);
+        } else {
+            open.requests.entry(labels).or_default().record(sample);
+        }
+        open.keep(sample, exemplar);
+    }
+
+    /// An iteration came due.
+    pub(super) fn planned(&self, labels: IterationLabels, count: u64) {
+        self.open.borrow_mut().iterations.entry(labels).or_default().planned += count;
+    }
+
+    /// An iteration that was due cannot begin.
+    pub(super) fn dropped(&self, labels: IterationLabels, count: u64) {
+        self.open.borrow_mut().iterations.entry(labels).or_default().dropped += count;
+    }
+
+    /// An iteration that was due began.
+    pub(super) fn started(&self, labels: IterationLabels) {
+        self.open.borrow_mut().iterations.entry(labels).or_default().started += 1;
+    }
+
+    /// A started iteration ended; `record` notes how.
+    pub(super) fn ended(&self, labels: IterationLabels, record: impl FnOnce(&mut IterationStats)) {
+        record(self.open.borrow_mut().iterations.entry(labels).or_default());
+    }
+
+    /// An error happened.
+    pub(super) fn error(&self, source: ErrorSource, name: &str, kind: &str, message: &str) {
+        let message = message.chars().take(MAX_MESSAGE).collect();
+        let key = ErrorKey { source, name: name.to_owned(), kind: kind.to_owned(), message };
+        let now = ErrorStats::once(self.clock.now());
+        let mut open = self.open.borrow_mut();
+        if let Some(stats) = open.errors.get_mut(&key) {
+            stats.merge(&now);
+        } else if open.errors.len() < KEEP_ERRORS {
+            open.errors.insert(key, now);
+        } else {
+            open.discarded += 1;
+        }
+    }
+
+    pub(super) fn vu_started(&self) {
+        self.vus.set(self.vus.get() + 1);
+    }
+
+    pub(super) fn vu_ended(&self) {
+        self.vus.set(self.vus.get().saturating_sub(1));
+    }
+
+    pub(super) fn set_backlog(&self, waiting: u64) {
+        self.backlog.set(waiting);
+    }
+
+    /// Closes the window and opens the next.
+    pub(super) fn take(&self) -> Window {
+        let open = self.open.take();
+        Window {
+            worker_index: self.worker_index,
+            at: self.clock.now(),
+            sent: open.sent,
+            requests: open.requests.into_iter().map(|(l, s)| (Arc::new(l), s)).collect(),
+            iterations: open.iterations.into_iter().collect(),
+            checks: open.checks.into_iter().collect(),
+            customs: open.customs.into_iter().collect(),
+            errors: open.errors.into_iter().collect(),
+            exemplars: open.slowest.into_iter().chain(open.failing).collect(),
+            logs: open.logs,
+            schedule_lag: open.schedule_lag,
+            vus: self.vus.get(),
+            in_flight: self.in_flight.get(),
+            backlog: self.backlog.get(),
+            overflowed: open.overflowed,
+            discarded: open.discarded,
+        }
+    }
+}
+
+impl Open {
+    fn keep(&mut self, sample: &RequestSample, exemplar: impl FnOnce() -> Exemplar) {
+        if sample.failed {
+            if self.failing.len() < KEEP_FAILED {
+                self.failing.push(exemplar());
+            }
+            return;
+        }
+        let time = sample.response_time();
+        if self.slowest.len() == KEEP_SLOWEST
+            && self.slowest.iter().all(|kept| kept.response_time >= time)
+        {
+            return;
+        }
+        self.slowest.push(exemplar());
+        self.slowest.sort_by_key(|kept| std::cmp::Reverse(kept.response_time));
+        self.slowest.truncate(KEEP_SLOWEST);
+    }
+}
+
+/// The labels under which a user observes something now.
+fn labels_of(user: &User, name: &str) -> Labels {
+    Labels {
+        name: name.into(),
+        method: "".into(),
+        status: 0,
+        task: user.task(),
+        scenario: user.scenario(),
+        phase: "".into(),
+        group: user.group(),
+        tags: user.tags(),
+    }
+}
+
+impl Observer for Recorder {
+    fn check(&self, user: &User, name: &str, passed: bool) {
+        let key = MetricLabels { metric: "checks".into(), labels: labels_of(user, name) };
+        let mut open = self.open.borrow_mut();
+        if open.checks.len() >= MAX_SERIES && !open.checks.contains_key(&key) {
+            open.overflowed += 1;
+            return;
+        }
+        let stats = open.checks.entry(key).or_default();
+        if passed { stats.passes += 1 } else { stats.fails += 1 }
+    }
+
+    fn custom(&self, user: &User, metric: &str, kind: MetricKind, value: CustomValue) {
+        let key = MetricLabels { metric: metric.into(), labels: labels_of(user, "") };
+        let mut open = self.open.borrow_mut();
+        if open.customs.len() >= MAX_SERIES && !open.customs.contains_key(&key) {
+            open.overflowed += 1;
+            return;
+        }
+        if !open.customs.entry(key).or_insert_with(|| CustomSink::new(kind)).add(value) {
+            open.discarded += 1;
+        }
+    }
+
+    fn log(&self, user: &User, line: &str) {
+        let mut open = self.open.borrow_mut();
+        if open.logs.len() < KEEP_LOG_LINES {
+            let line: String = line.chars().take(MAX_MESSAGE).collect();
+            open.logs.push(format!("user {}: {line}", user.id()));
+        } else {
+            open.discarded += 1;
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! A virtual user that runs script functions over a session of its own.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use super::recorder::Recorder;
+use super::stop::{Stop, StopLevel};
+use super::vu::{IterationEnd, VirtualUser};
+use crate::clock::RunClock;
+use crate::metric::labels::Tags;
+use crate::metric::sink::{ErrorSource, RequestSample, RequestTimes};
+use crate::metric::{Exemplar, FailureKind, Labels};
+use crate::pacing;
+use crate::plan::{HttpSettings, Scenario, ThinkTime};
+use crate::script::call::{CallBody, MultipartField};
+use crate::script::user::CookieChange;
+use crate::script::{
+    HttpCall, HttpReply, Operation, Resumption, ScriptHost, Step, Task, TaskEnd, User,
+};
+use crate::transport::{Exchange, RedirectPolicy, Request, Session, TransportFactory, body};
+
+/// A scenario as the users of one thread share it. The strings are this thread's own.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) name: Arc<str>,
+    pub(super) tasks: Vec<Arc<str>>,
+    cumulative: Vec<f64>,
+    on_start: Option<Arc<str>>,
+    on_stop: Option<Arc<str>>,
+    /// Names with the ends of their spans, from the start of the run.
+    phases: Vec<(Arc<str>, Duration)>,
+    pub(super) think_time: ThinkTime,
+    pub(super) tags: Tags,
+}
+
+impl Shape {
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let tags = scenario.tags.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into()));
+        Self {
+            name: scenario.name.as_str().into(),
+            tasks: scenario.tasks.iter().map(|task| task.function.as_str().into()).collect(),
+            cumulative: pacing::cumulative_weights(scenario.tasks.iter().map(|task| task.weight)),
+            on_start: scenario.on_start.as_deref().map(Into::into),
+            on_stop: scenario.on_stop.as_deref().map(Into::into),
+            phases: scenario
+                .phases
+                .iter()
+                .map(|phase| (phase.name.as_str().into(), scenario.start_time + phase.end))
+                .collect(),
+            think_time: scenario.think_time,
+            tags: tags.collect(),
+        }
+    }
+
+    /// A shape for `setup` and `teardown`.
+    pub(super) fn of_stage(function: &str) -> Self {
+        Self {
+            name: function.into(),
+            tasks: vec![function.into()],
+            cumulative: vec![1.0],
+            on_start: None,
+            on_stop: None,
+            phases: vec![(function.into(), Duration::ZERO)],
+            think_time: ThinkTime::None,
+            tags: Arc::from([]),
+        }
+    }
+
+    /// The phase of a moment of the run; the last one takes what comes after it.
+    pub(super) fn phase_at(&self, at: Duration) -> Arc<str> {
+        let last = self.phases.len() - 1;
+        let place = self.phases.partition_point(|(_, end)| *end <= at).min(last);
+        self.phases[place].0.clone()
+    }
+}
+
+/// What the users of one thread share.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) host: ScriptHost,
+    pub(super) factory: TransportFactory,
+    pub(super) http: HttpSettings,
+    pub(super) headers: HeaderMap,
+    pub(super) recorder: Rc<Recorder>,
+    pub(super) clock: RunClock,
+    /// Set when a script error must end the run.
+    pub(super) script_error: Rc<Cell<bool>>,
+    pub(super) abort_on_script_error: bool,
+}
+
+/// One virtual user.
+#[derive(Debug)]
+pub(super) struct ScriptUser {
+    around: Rc<Surroundings>,
+    shape: Rc<Shape>,
+    user: Rc<User>,
+    session: Option<Session>,
+    random: Pcg64Mcg,
+    has_started: bool,
+    iterations: u64,
+    /// When the next request is legitimately due: METHODS.md 1.1.
+    due: Duration,
+}
+
+impl ScriptUser {
+    pub(super) fn new(
+        around: Rc<Surroundings>,
+        shape: Rc<Shape>,
+        user: Rc<User>,
+        seed: u64,
+    ) -> Self {
+        let random = Pcg64Mcg::seed_from_u64(
+            seed.wrapping_add(user.id().wrapping_mul(0xD1B5_4A32_D192_ED03)),
+        );
+        Self {
+            around,
+            shape,
+            user,
+            session: None,
+            random,
+            has_started: false,
+            iterations: 0,
+            due: Duration::ZERO,
+        }
+    }
+
+    /// Runs one function of the script to its end.
+    async fn run(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
+        self.user.begin(function, self.iterations);
+        match self.around.host.task(function, &self.user) {
+            Ok(task) => self.drive(task, stop).await.0,
+            Err(error) => self.no_stack(function, &error.to_string(), error.hint()),
+        }
+    }
+
+    fn no_stack(&self, function: &str, message: &str, hint: &str) -> TaskEnd {
+        self.around.recorder.error(
+            ErrorSource::Script,
+            function,
+            "no_stack",
+            &format!("{message}; {hint}"),
+        );
+        TaskEnd::Failed(message.to_owned())
+    }
+
+    /// Does what a task asks for until it ends. Also gives back what it returned, for `setup`.
+    pub(super) async fn drive(
+        &mut self,
+        mut task: Task,
+        stop: &Stop,
+    ) -> (TaskEnd, Option<serde_json::Value>) {
+        let mut with = Resumption::Start;
+        loop {
+            with = match task.resume(with) {
+                Step::Suspended(Operation::Request(call)) => self.request(&call, stop).await,
+                Step::Suspended(Operation::Sleep(pause)) => self.sleep(pause, stop).await,
+                Step::Suspended(Operation::Think) => {
+                    let pause = pacing::pause(&self.shape.think_time, self.random.random());
+                    self.sleep(pause, stop).await
+                }
+                Step::Suspended(Operation::Yield) => {
+                    tokio::task::yield_now().await;
+                    if stop.level() == StopLevel::Now {
+                        Resumption::Aborted
+                    } else {
+                        Resumption::Woken
+                    }
+                }
+                Step::Ended(result) => {
+                    let returned =
+                        result.as_ref().ok().and_then(|value| self.around.host.to_json(value));
+                    return (self.around.host.explain(result), returned);
+                }
+                Step::Panicked(message) => {
+                    let task = self.user.task();
+                    self.around.recorder.error(
+                        ErrorSource::Script,
+                        &task,
+                        "script_panic",
+                        &message,
+                    );
+                    return (TaskEnd::Failed(message), None);
+                }
+            };
+        }
+    }
+
+    async fn sleep(&mut self, pause: Duration, stop: &Stop) -> Resumption {
+        self.due = self.due.saturating_add(pause);
+        let woken = tokio::select! {
+            biased;
+            () = stop.reached(StopLevel::Now) => Resumption::Aborted,
+            () = tokio::time::sleep_until(self.around.clock.instant(self.due)) => Resumption::Woken,
+        };
+        // A pause that was over before it began still lets others run.
+        tokio::task::consume_budget().await;
+        woken
+    }
+
+    async fn request(&mut self, call: &HttpCall, stop: &Stop) -> Resumption {
+        let request = match self.build(call) {
+            Ok(request) => request,
+            Err(message) => {
+                let failure = Some((FailureKind::Other, message));
+                return Resumption::Reply(HttpReply {
+                    failure,
+                    step: (*call.name).into(),
+                    ..HttpReply::default()
+                });
+            }
+        };
+        let around = self.around.clone();
+        let session = self.session.get_or_insert_with(|| around.factory.session());
+        apply_cookies(session, &self.user, &call.url);
+        let policy =
+            RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };
+        let record = Recording { around: &around, shape: &self.shape, user: &self.user, call };
+        let due = Cell::new(self.due);
+        let begun = around.clock.now();
+        around.recorder.sent();
+        let sent = session.send_observed(request, &policy, |hop| {
+            due.set(record.hop(hop, due.get(), false));
+            around.recorder.sent();
+        });
+        let hops = tokio::select! {
+            biased;
+            () = stop.reached(StopLevel::Now) => None,
+            hops = sent => Some(hops),
+        };
+        let Some(mut hops) = hops else {
+            record.aborted(due.get(), begun.max(due.get()));
+            return Resumption::Aborted;
+        };
+        let last = hops.pop().expect("an exchange for each hop, at least one");
+        self.due = record.hop(&last, due.get(), true);
+        Resumption::Reply(reply(call, last))
+    }
+
+    fn build(&self, call: &HttpCall) -> Result<Request, String> {
+        let method =
+            Method::from_bytes(call.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut request = Request::new(method, call.url.clone());
+        request.headers = self.around.headers.clone();
+        let (content_type, content) = encode(&call.body);
+        if let Some(kind) = content_type {
+            request.headers.insert(http::header::CONTENT_TYPE, kind);
+        }
+        request.body = content;
+        if let Some((name, password)) = &call.basic_auth {
+            request.headers.insert(http::header::AUTHORIZATION, body::basic_auth(name, password));
+        }
+        for (name, value) in &call.headers {
+            let name = HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
+            let value = HeaderValue::try_from(value.as_str()).map_err(|error| error.to_string())?;
+            request.headers.insert(name, value);
+        }
+        request.timeout = call.timeout.unwrap_or(self.around.http.timeout);
+        request.keep_body = true;
+        Ok(request)
+    }
+
+    fn note(&self, function: &str, end: &TaskEnd) {
+        match end {
+            TaskEnd::Completed | TaskEnd::Aborted => {}
+            TaskEnd::Failed(reason) => {
+                self.around.recorder.error(ErrorSource::Fail, function, "failed", reason)
+            }
+            TaskEnd::Error(finding) => {
+                self.around.recorder.error(
+                    ErrorSource::Script,
+                    function,
+                    "script_error",
+                    &finding.to_string(),
+                );
+                if self.around.abort_on_script_error {
+                    self.around.script_error.set(true);
+                }
+            }
+        }
+    }
+}
+
+impl VirtualUser for ScriptUser {
+    async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, Arc<str>) {
+        self.due = scheduled_at;
+        let shape = self.shape.clone();
+        let task =
+            shape.tasks[pacing::pick_weighted(&shape.cumulative, self.random.random())].clone();
+        if !self.has_started
+            && let Some(on_start) = &shape.on_start
+        {
+            let end = self.run(on_start, stop).await;
+            self.note(on_start, &end);
+            match end {
+                TaskEnd::Completed => {}
+                TaskEnd::Aborted => return (IterationEnd::Interrupted, task),
+                TaskEnd::Failed(_) | TaskEnd::Error(_) => return (IterationEnd::Failed, task),
+            }
+        }
+        self.has_started = true;
+        let end = self.run(&task, stop).await;
+        self.note(&task, &end);
+        self.iterations += 1;
+        let end = match end {
+            TaskEnd::Completed => IterationEnd::Completed,
+            TaskEnd::Failed(_) | TaskEnd::Error(_) => IterationEnd::Failed,
+            TaskEnd::Aborted => IterationEnd::Interrupted,
+        };
+        (end, task)
+    }
+
+    async fn finish(&mut self, stop: &Stop) {
+        if !self.has_started || stop.level() == StopLevel::Now {
+            return;
+        }
+        let shape = self.shape.clone();
+        if let Some(on_stop) = &shape.on_stop {
+            self.due = self.around.clock.now();
+            let end = self.run(on_stop, stop).await;
+            self.note(on_stop, &end);
+        }
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.random.random()
+    }
+}
+
+/// Turns exchanges into samples.
+struct Recording<'a> {
+    around: &'a Surroundings,
+    shape: &'a Shape,
+    user: &'a User,
+    call: &'a HttpCall,
+}
+
+impl Recording<'_> {
+    /// Records one hop that was due at `intended`; gives back when it was done, which is when the next one is due.
+    fn hop(&self, exchange: &Exchange, intended: Duration, is_last: bool) -> Duration {
+        let clock = &self.around.clock;
+        let status = exchange.status.map_or(0, |status| status.as_u16());
+        let failure = exchange.failure.as_ref().map(|failure| failure.kind);
+        let unexpected = is_last && self.call.is_failure(status);
+        let times = &exchange.timings;
+        let done = clock.offset(exchange.done_at);
+        let sample = RequestSample {
+            intended,
+            sent: clock.offset(exchange.sent_at.unwrap_or(exchange.started_at)),
+            begun: clock.offset(exchange.started_at),
+            done,
+            times: RequestTimes {
+                blocked: times.blocked,
+                dns: times.dns,
+                connecting: times.connecting,
+                tls_handshaking: times.tls_handshaking,
+                sending: times.sending,
+                waiting: times.waiting,
+                receiving: times.receiving,
+            },
+            status,
+            failure,
+            failed: failure.is_some() || unexpected,
+            bytes_sent: exchange.bytes_sent,
+            bytes_received: exchange.bytes_received,
+        };
+        let name = if self.call.named || exchange.url == self.call.url {
+            self.call.name.clone()
+        } else {
+            let target = self.user_target();
+            let fold = self.around.http.fold_ids;
+            crate::plan::step_name(exchange.method.as_str(), exchange.url.as_str(), target, fold)
+                .into()
+        };
+        let message = match &exchange.failure {
+            Some(failure) => failure.message.clone(),
+            None if unexpected => format!("status {status}"),
+            None => String::new(),
+        };
+        if sample.failed {
+            let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
+            self.around.recorder.error(ErrorSource::Request, &name, &kind, &message);
+        }
+        self.record(name, exchange.method.as_str(), &sample, message);
+        done
+    }
+
+    /// Records a request that the end of the run cut off.
+    fn aborted(&self, intended: Duration, begun: Duration) {
+        let done = self.around.clock.now();
+        let sample = RequestSample {
+            intended,
+            sent: begun,
+            begun,
+            done,
+            times: RequestTimes::default(),
+            status: 0,
+            failure: Some(FailureKind::Aborted),
+            failed: true,
+            bytes_sent: 0,
+            bytes_received: 0,
+        };
+        let kind = FailureKind::Aborted.to_string();
+        let message = "cut off by the end of the run".to_owned();
+        self.around.recorder.error(ErrorSource::Request, &self.call.name, &kind, &message);
+        self.record(self.call.name.clone(), &self.call.method, &sample, message);
+    }
+
+    fn record(&self, name: Arc<str>, method: &str, sample: &RequestSample, message: String) {
+        let method =
+            if method == &*self.call.method { self.call.method.clone() } else { method.into() };
+        let labels = Labels {
+            name: name.clone(),
+            method,
+            status: sample.status,
+            task: self.user.task(),
+            scenario: self.shape.name.clone(),
+            phase: self.shape.phase_at(sample.intended),
+            group: self.call.group.clone(),
+            tags: self.call.tags.clone(),
+        };
+        self.around.recorder.request(labels, sample, || Exemplar {
+            name: name.to_string(),
+            url: shown_url(&self.call.url),
+            task: self.user.task().to_string(),
+            vu_id: self.user.id(),
+            sent: sample.sent,
+            response_time: sample.response_time(),
+            service_time: sample.service_time(),
+            times: sample.times,
+            status: sample.status,
+            failed: sample.failed,
+            message,
+        });
+    }
+
+    fn user_target(&self) -> Option<&str> {
+        self.user.target()
+    }
+}
+
+/// A URL without user, password, query and fragment.
+fn shown_url(url: &url::Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+fn apply_cookies(session: &Session, user: &User, url: &url::Url) {
+    for change in user.take_cookie_changes() {
+        session.with_cookies(|jar| match change {
+            CookieChange::Set(name, value) => {
+                jar.set(url, &name, &value);
+            }
+            CookieChange::Clear => jar.clear(),
+        });
+    }
+}
+
+fn encode(body: &CallBody) -> (Option<HeaderValue>, Bytes) {
+    match body {
+        CallBody::Empty => (None, Bytes::new()),
+        CallBody::Bytes(content, kind) => (Some(HeaderValue::from_static(kind)), content.clone()),
+        CallBody::Form(pairs) => {
+            let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            (Some(HeaderValue::from_static(body::FORM_CONTENT_TYPE)), body::form_urlencoded(pairs))
+        }
+        CallBody::Multipart(fields) => {
+            let parts: Vec<body::Part> = fields.iter().map(part).collect();
+            let (kind, content) = body::multipart(&parts);
+            (HeaderValue::try_from(kind).ok(), content)
+        }
+    }
+}
+
+fn part(field: &MultipartField) -> body::Part {
+    body::Part {
+        name: field.name.clone(),
+        value: field.content.clone(),
+        filename: field.file_name.clone(),
+        content_type: field.content_type.clone(),
+    }
+}
+
+fn reply(call: &HttpCall, exchange: Exchange) -> HttpReply {
+    let status = exchange.status.map_or(0, |status| status.as_u16());
+    let time = exchange.service_time();
+    let times = exchange.timings;
+    let mut headers: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in &exchange.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let joined = headers.entry(name.as_str()).or_default();
+        if !joined.is_empty() {
+            joined.push_str(", ");
+        }
+        joined.push_str(&value);
+    }
+    HttpReply {
+        status,
+        ok: (200..300).contains(&status),
+        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        time,
+        times: RequestTimes {
+            blocked: times.blocked,
+            dns: times.dns,
+            connecting: times.connecting,
+            tls_handshaking: times.tls_handshaking,
+            sending: times.sending,
+            waiting: times.waiting,
+            receiving: times.receiving,
+        },
+        failure: exchange.failure.map(|failure| (failure.kind, failure.message)),
+        step: (*call.name).into(),
+        url: exchange.url.into(),
+        body: exchange.body,
+    }
+}

@@ -1,0 +1,215 @@
+//! One worker thread: its runtime, its script host, its scenarios, and a window each second.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::error::EngineError;
+use super::executor::{ScenarioRun, run_scenario};
+use super::recorder::Recorder;
+use super::script_user::{ScriptUser, Shape, Surroundings};
+use super::stop::{Stop, StopLevel};
+use super::vu::VuFactory;
+use crate::clock::RunClock;
+use crate::metric::Window;
+use crate::pacing::Shard;
+use crate::plan::{Plan, Scenario};
+use crate::script::{Script, ScriptHost, ScriptLimits, User, UserSeed};
+use crate::transport::TransportFactory;
+
+/// Time between two windows.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// What every worker is given. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) script: Arc<Script>,
+    pub(super) limits: ScriptLimits,
+    pub(super) factory: TransportFactory,
+    pub(super) messages: mpsc::Sender<WorkerMessage>,
+    pub(super) control: watch::Receiver<StopLevel>,
+    /// Set with [`StopLevel::Now`]; scripts that compute look at it.
+    pub(super) stop_now: Arc<AtomicBool>,
+    /// Claimed iterations by scenario.
+    pub(super) claimed: Arc<[Arc<AtomicU64>]>,
+}
+
+/// The signal to begin.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) clock: RunClock,
+    /// What `setup` returned.
+    pub(super) data: Option<Arc<serde_json::Value>>,
+}
+
+/// What workers tell the coordinator.
+#[derive(Debug)]
+pub(super) enum WorkerMessage {
+    /// Ready to begin.
+    Ready,
+    /// Cannot begin.
+    Failed(EngineError),
+    /// What was observed.
+    Window(Box<Window>),
+    /// A script error must end the run.
+    ScriptError,
+}
+
+/// The whole life of a worker, on its own thread. A failure to start is told and ends it.
+pub(super) fn run_worker(shared: &Shared, index: usize, begin: oneshot::Receiver<Begin>) {
+    let runtime = match local_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // The coordinator may be gone already; then nobody needs to know.
+            let _ = shared.messages.blocking_send(WorkerMessage::Failed(error));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        if let Err(error) = work(shared, index, begin).await {
+            let _ = shared.messages.send(WorkerMessage::Failed(error)).await;
+        }
+    });
+}
+
+/// A single-threaded runtime whose tasks never leave their thread.
+pub(super) fn local_runtime() -> Result<tokio::runtime::LocalRuntime, EngineError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .map_err(EngineError::Thread)
+}
+
+async fn work(
+    shared: &Shared,
+    index: usize,
+    begin: oneshot::Receiver<Begin>,
+) -> Result<(), EngineError> {
+    let script = shared.script.clone();
+    let host =
+        ScriptHost::new(script, RunClock::starting_now(), shared.limits, shared.stop_now.clone())?;
+    if shared.messages.send(WorkerMessage::Ready).await.is_err() {
+        return Ok(());
+    }
+    let Ok(Begin { clock, data }) = begin.await else { return Ok(()) };
+    host.begin(clock);
+    let recorder = Rc::new(Recorder::new(index, clock));
+    let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
+    let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
+    tokio::time::sleep_until(clock.instant(Duration::ZERO)).await;
+
+    let mut stops = Vec::new();
+    let mut scenarios = JoinSet::new();
+    let mut first_vu_id = 1;
+    for (number, scenario) in shared.plan.scenarios.iter().enumerate() {
+        let stop = Stop::new();
+        stops.push(stop.clone());
+        let shape = Rc::new(Shape::of(scenario));
+        let run = ScenarioRun {
+            make: factory(&around, &shape, &shared.plan, data.as_deref()),
+            shape,
+            recorder: recorder.clone(),
+            clock,
+            stop,
+            shard,
+            first_vu_id,
+            claimed: shared.claimed[number].clone(),
+            seed: shared.plan.seed.wrapping_add(number as u64),
+        };
+        first_vu_id += scenario.executor.max_vus();
+        let scenario: Scenario = scenario.clone();
+        scenarios.spawn_local(async move { run_scenario(run, &scenario).await });
+    }
+    let mut control = shared.control.clone();
+    let listener = tokio::task::spawn_local(async move {
+        loop {
+            let level = *control.borrow_and_update();
+            stops.iter().for_each(|stop| stop.raise(level));
+            if control.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    hand_over(shared, &around, &mut scenarios).await;
+    listener.abort();
+    Ok(())
+}
+
+/// Hands a window over each second until all scenarios have ended, then the last one.
+async fn hand_over(shared: &Shared, around: &Surroundings, scenarios: &mut JoinSet<()>) {
+    let mut next = WINDOW;
+    let mut has_told = false;
+    loop {
+        let ended = tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(around.clock.instant(next)) => false,
+            () = async { while scenarios.join_next().await.is_some() {} } => true,
+        };
+        if around.script_error.get() && !has_told {
+            has_told = true;
+            let _ = shared.messages.send(WorkerMessage::ScriptError).await;
+        }
+        // Waiting for a place in the channel costs nothing but a longer window: users go on meanwhile.
+        let _ = shared.messages.send(WorkerMessage::Window(Box::new(around.recorder.take()))).await;
+        if ended {
+            return;
+        }
+        let seconds = around.clock.now().as_secs() + 1;
+        next = Duration::from_secs(seconds);
+    }
+}
+
+pub(super) fn surroundings(
+    shared: &Shared,
+    host: ScriptHost,
+    recorder: Rc<Recorder>,
+    clock: RunClock,
+) -> Surroundings {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &shared.plan.http.headers {
+        // The plan is validated; what is no header is left out rather than failing every request.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Surroundings {
+        host,
+        factory: shared.factory.clone(),
+        http: shared.plan.http.clone(),
+        headers,
+        recorder,
+        clock,
+        script_error: Rc::new(Cell::new(false)),
+        abort_on_script_error: shared.plan.abort_on_script_error,
+    }
+}
+
+fn factory(
+    around: &Rc<Surroundings>,
+    shape: &Rc<Shape>,
+    plan: &Plan,
+    data: Option<&serde_json::Value>,
+) -> VuFactory<ScriptUser> {
+    let around = around.clone();
+    let shape = shape.clone();
+    let base = plan.target.as_deref().and_then(|target| Url::parse(target).ok());
+    let seed = plan.seed;
+    let data = data.map(|data| around.host.shared_data(data));
+    Rc::new(move |id| {
+        let own = UserSeed { id, scenario: shape.name.clone(), seed, tags: shape.tags.clone() };
+        let user =
+            Rc::new(User::new(own, base.clone(), around.http.fold_ids, around.recorder.clone()));
+        if let Some(data) = &data {
+            user.set_data(data.clone());
+        }
+        ScriptUser::new(around.clone(), shape.clone(), user, seed)
+    })
+}

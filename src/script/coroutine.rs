@@ -1,0 +1,332 @@
+//! One call of a script function as a stackful coroutine.
+//!
+//! Rhai is synchronous; a virtual user must not hold a thread while it waits. So the script runs on a stack of its own:
+//! a host function suspends it with an [`Operation`], the engine's async task awaits the operation on the normal stack
+//! and resumes the script with a [`Resumption`]. Only Rhai runs on the coroutine's stack. A coroutine never changes
+//! thread: `Task` is neither `Send` nor `Sync`.
+//!
+//! The `unsafe` here is one thread-local pointer to the task that is running, valid only while `Task::resume` is on the
+//! stack below; [`current`] is the only reader.
+#![expect(
+    unsafe_code,
+    reason = "the running task is found through a pointer that lives as long as resume()"
+)]
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corosensei::stack::{DefaultStack, Stack};
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use super::call::HttpCall;
+use super::reply::HttpReply;
+use super::user::User;
+use crate::clock::RunClock;
+use crate::units;
+
+/// Stack of one task in bytes. Lazily committed: only touched pages cost memory.
+pub const DEFAULT_STACK_BYTES: usize = 1 << 20;
+/// The smallest stack that `--vu-stack` may ask for.
+pub const MIN_STACK_BYTES: usize = 256 << 10;
+/// Left unused at the end of a stack: Rhai's deepest native frames fit in it, in release and in debug builds.
+const STACK_MARGIN_BYTES: usize = 96 << 10;
+/// Script operations between two looks at the clock and the stop flag.
+const OPERATIONS_PER_LOOK: u64 = 1 << 12;
+/// A script that computes for this long lets other users of its thread go on.
+const FAIR_SLICE: Duration = Duration::from_millis(10);
+/// Operations allowed to a script's top level, some seconds of computing.
+const MAX_TOP_LEVEL_OPERATIONS: u64 = 50_000_000;
+/// Stacks kept for reuse by each thread.
+const KEPT_STACKS: usize = 4096;
+
+/// What a running script may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ScriptLimits {
+    /// Stack of one task in bytes, at least [`MIN_STACK_BYTES`].
+    pub stack_bytes: usize,
+    /// A script that computes for this long without a request or a pause is stopped with an error.
+    pub max_busy: Duration,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        Self { stack_bytes: DEFAULT_STACK_BYTES, max_busy: Duration::from_secs(10) }
+    }
+}
+
+/// What a script asks the engine to do while it is suspended.
+#[derive(Debug)]
+pub enum Operation {
+    /// Send a request; resumed with [`Resumption::Reply`].
+    Request(Box<HttpCall>),
+    /// Wait; resumed with [`Resumption::Woken`].
+    Sleep(Duration),
+    /// Wait for the scenario's think time; resumed with [`Resumption::Woken`].
+    Think,
+    /// Let others run; resumed with [`Resumption::Woken`].
+    Yield,
+}
+
+/// How the engine goes on with a script.
+#[derive(Debug)]
+pub enum Resumption {
+    /// The first resume.
+    Start,
+    /// The operation was a request.
+    Reply(HttpReply),
+    /// The operation was a pause.
+    Woken,
+    /// The run is over: the script must end now.
+    Aborted,
+}
+
+/// What a resumed script did.
+#[derive(Debug)]
+pub enum Step {
+    /// It waits for an operation.
+    Suspended(Operation),
+    /// It ended. The error is Rhai's, unexplained.
+    Ended(Result<Dynamic, Box<EvalAltResult>>),
+    /// It panicked, which is a defect of ours; the message is kept.
+    Panicked(String),
+}
+
+type Body = Coroutine<Resumption, Operation, Result<Dynamic, Box<EvalAltResult>>, DefaultStack>;
+
+/// What host functions can reach of the task that runs on this thread.
+struct Running {
+    user: Rc<User>,
+    yielder: Cell<*const Yielder<Resumption, Operation>>,
+    stack_limit: usize,
+    clock: RunClock,
+    max_busy: Duration,
+    /// When the script was last suspended for anything, fairness excepted.
+    busy_since: Cell<Duration>,
+    slice_since: Cell<Duration>,
+}
+
+/// One running call of a script function.
+pub struct Task {
+    body: Option<Body>,
+    running: Box<Running>,
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task").field("user", &self.running.user.id()).finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Running> = const { Cell::new(ptr::null()) };
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A stack could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("no stack for another virtual user: {source}")]
+pub struct StackError {
+    #[source]
+    source: std::io::Error,
+}
+
+impl StackError {
+    /// A way out.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        "each virtual user that waits inside a task takes two memory mappings; raise the limit with \
+         `sysctl vm.max_map_count=1048576`, or run fewer virtual users"
+    }
+}
+
+fn take_stack(bytes: usize) -> Result<DefaultStack, StackError> {
+    if let Some(stack) = STACKS.with_borrow_mut(Vec::pop) {
+        return Ok(stack);
+    }
+    DefaultStack::new(bytes).map_err(|source| StackError { source })
+}
+
+fn keep_stack(stack: DefaultStack) {
+    STACKS.with_borrow_mut(|kept| {
+        if kept.len() < KEPT_STACKS {
+            kept.push(stack);
+        }
+    });
+}
+
+impl Task {
+    /// A task that will call `body` for `user`. Nothing runs before the first [`Task::resume`].
+    ///
+    /// # Errors
+    /// When the system has no more memory mappings.
+    pub(crate) fn new(
+        user: Rc<User>,
+        limits: ScriptLimits,
+        clock: RunClock,
+        body: impl FnOnce() -> Result<Dynamic, Box<EvalAltResult>> + 'static,
+    ) -> Result<Self, StackError> {
+        let stack = take_stack(limits.stack_bytes.max(MIN_STACK_BYTES))?;
+        let stack_limit = stack.limit().get();
+        let body = Coroutine::with_stack(stack, move |yielder, _: Resumption| {
+            if let Some(running) = current() {
+                running.yielder.set(yielder);
+            }
+            body()
+        });
+        let now = clock.now();
+        let running = Box::new(Running {
+            user,
+            yielder: Cell::new(ptr::null()),
+            stack_limit,
+            clock,
+            max_busy: limits.max_busy,
+            busy_since: Cell::new(now),
+            slice_since: Cell::new(now),
+        });
+        Ok(Self { body: Some(body), running })
+    }
+
+    /// Goes on with the script until it suspends or ends. After `Ended` or `Panicked` the task is done and must be dropped.
+    ///
+    /// # Panics
+    /// When the task has already ended.
+    pub fn resume(&mut self, with: Resumption) -> Step {
+        let now = self.running.clock.now();
+        if !matches!(with, Resumption::Start) {
+            self.running.busy_since.set(now);
+        }
+        self.running.slice_since.set(now);
+        let body = self.body.as_mut().expect("a task is not resumed after its end");
+        let before = CURRENT.replace(&raw const *self.running);
+        let outcome = catch_unwind(AssertUnwindSafe(|| body.resume(with)));
+        CURRENT.set(before);
+        match outcome {
+            Ok(CoroutineResult::Yield(operation)) => Step::Suspended(operation),
+            Ok(CoroutineResult::Return(result)) => {
+                self.reclaim();
+                Step::Ended(result)
+            }
+            Err(panic) => {
+                self.reclaim();
+                Step::Panicked(panic_message(panic.as_ref()))
+            }
+        }
+    }
+
+    fn reclaim(&mut self) {
+        if let Some(body) = self.body.take()
+            && body.done()
+        {
+            keep_stack(body.into_stack());
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // Host values on the coroutine's stack are dropped by unwinding it; they may look for the running task.
+        let before = CURRENT.replace(&raw const *self.running);
+        drop(self.body.take());
+        CURRENT.set(before);
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+/// The task that runs on this thread now.
+///
+/// Not inlined: the address of a thread-local must not be kept over a suspension.
+#[inline(never)]
+fn current<'a>() -> Option<&'a Running> {
+    let running = CURRENT.get();
+    // SAFETY: `CURRENT` is set only by `Task::resume` and `Task::drop`, to the boxed `Running` of a task that is borrowed
+    // for as long as they run, and is put back before they return. Callers are host functions, which run inside them.
+    unsafe { running.as_ref() }
+}
+
+/// The user whose task runs on this thread now; `None` while a script's top level runs.
+pub(crate) fn current_user() -> Option<Rc<User>> {
+    current().map(|running| running.user.clone())
+}
+
+/// Suspends the running script until the engine has done `operation`.
+///
+/// # Errors
+/// `NotInTask` at top level, where there is no user; `Ended` when the run is over.
+pub(crate) fn suspend(operation: Operation) -> Result<Resumption, Box<EvalAltResult>> {
+    let yielder = current().map_or(ptr::null(), |running| running.yielder.get());
+    // SAFETY: the yielder lives on the stack of the coroutine that is calling us, for as long as its body runs.
+    let Some(yielder) = (unsafe { yielder.as_ref() }) else {
+        return Err(super::reply::runtime_error(
+            "requests and pauses work only inside functions that the engine calls, not at top level",
+        ));
+    };
+    match yielder.suspend(operation) {
+        Resumption::Aborted => Err(ended()),
+        other => Ok(other),
+    }
+}
+
+/// The error that ends a script when the run is over. It cannot be caught by the script.
+pub(crate) fn ended() -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::from(RunEnded), Position::NONE).into()
+}
+
+/// The mark of [`ended`] inside an error.
+#[derive(Debug, Clone)]
+pub(crate) struct RunEnded;
+
+/// Called by Rhai for each operation of a running script; a value ends the script with it.
+pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Option<Dynamic> {
+    let Some(running) = current() else {
+        return (operations > MAX_TOP_LEVEL_OPERATIONS).then(|| {
+            "the script's top level does not come to an end; it should only set things up".into()
+        });
+    };
+    let mark = 0_u8;
+    let here = ptr::from_ref(black_box(&mark)) as usize;
+    if here < running.stack_limit + STACK_MARGIN_BYTES && here > running.stack_limit {
+        return Some(
+            "the call stack is too deep: look for a function that calls itself without an end"
+                .into(),
+        );
+    }
+    if !operations.is_multiple_of(OPERATIONS_PER_LOOK) {
+        return None;
+    }
+    if stop_now() {
+        return Some(Dynamic::from(RunEnded));
+    }
+    let now = running.clock.now();
+    if now.saturating_sub(running.busy_since.get()) > running.max_busy {
+        let limit = units::show_span(running.max_busy);
+        return Some(
+            format!("the script computed for {limit} without a request or a pause").into(),
+        );
+    }
+    if now.saturating_sub(running.slice_since.get()) > FAIR_SLICE {
+        let busy_since = running.busy_since.get();
+        if suspend(Operation::Yield).is_err() {
+            return Some(Dynamic::from(RunEnded));
+        }
+        running.busy_since.set(busy_since);
+    }
+    None
+}
+
+/// Time since the start of the run, for the running task; zero at top level.
+pub(crate) fn now() -> Duration {
+    current().map_or(Duration::ZERO, |running| running.clock.now())
+}

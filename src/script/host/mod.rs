@@ -1,0 +1,62 @@
+//! What scripts can call, a file a subject. Each file has one `register` that makes its functions known to an engine.
+
+mod check;
+mod data;
+mod fake;
+mod http;
+mod random;
+mod time;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult};
+
+pub(crate) use check::Failed;
+pub(crate) use data::DataFiles;
+pub(crate) use http::{METHODS, REQUEST_OPTIONS};
+pub(crate) use time::think_time_of;
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// What the functions of one engine share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct HostContext {
+    /// The script's own folder; data files are found from here.
+    pub(crate) root: PathBuf,
+    /// `-e KEY=VALUE` and the process's environment.
+    pub(crate) env: Arc<BTreeMap<String, String>>,
+    /// Data files, read once for the whole process.
+    pub(crate) files: Arc<DataFiles>,
+    /// Seed of the run, for random choices at top level.
+    pub(crate) seed: u64,
+}
+
+/// Makes everything known to an engine.
+pub(crate) fn register(engine: &mut Engine, context: &HostContext) {
+    super::reply::register(engine);
+    http::register(engine);
+    check::register(engine);
+    data::register(engine, context);
+    fake::register(engine);
+    random::register(engine, context);
+    time::register(engine);
+    let env = context.env.clone();
+    engine.register_fn("env", move |name: &str| -> Dynamic {
+        env.get(name).map_or(Dynamic::UNIT, |value| value.clone().into())
+    });
+    let env = context.env.clone();
+    engine.register_fn("env", move |name: &str, default: Dynamic| -> Dynamic {
+        env.get(name).map_or(default, |value| value.clone().into())
+    });
+}
+
+/// The user whose script runs; an error at top level.
+fn user(what: &str) -> Fallible<std::rc::Rc<super::user::User>> {
+    super::coroutine::current_user().ok_or_else(|| {
+        super::reply::runtime_error(format!(
+            "`{what}` works only inside functions that the engine calls, not at top level"
+        ))
+    })
+}

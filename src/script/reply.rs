@@ -1,0 +1,160 @@
+//! What comes back to a script for a request.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
+
+use super::value;
+use crate::metric::FailureKind;
+use crate::metric::sink::RequestTimes;
+
+/// A finished request as the script sees it. A failed request has status 0 and an error.
+#[derive(Debug, Clone, Default)]
+pub struct HttpReply {
+    /// HTTP status; 0 without a response.
+    pub status: u16,
+    /// Whether the status is 200 to 299.
+    pub ok: bool,
+    /// The URL of the last hop.
+    pub url: String,
+    /// Response headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The decoded body, cut at the cap.
+    pub body: Bytes,
+    /// Service time of the last hop.
+    pub time: Duration,
+    /// Its parts.
+    pub times: RequestTimes,
+    /// Why it failed below HTTP.
+    pub failure: Option<(FailureKind, String)>,
+    /// The step's name, for messages.
+    pub step: Rc<str>,
+}
+
+/// The script's handle on a reply; JSON is parsed once, when first asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Response(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reply: HttpReply,
+    json: OnceCell<Result<serde_json::Value, String>>,
+}
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+impl Response {
+    pub(crate) fn new(reply: HttpReply) -> Self {
+        Self(Rc::new(Inner { reply, json: OnceCell::new() }))
+    }
+
+    fn body(&self) -> ImmutableString {
+        String::from_utf8_lossy(&self.0.reply.body).into_owned().into()
+    }
+
+    fn parsed(&self) -> Fallible<&serde_json::Value> {
+        let parsed = self.0.json.get_or_init(|| {
+            serde_json::from_slice(&self.0.reply.body).map_err(|error| error.to_string())
+        });
+        parsed.as_ref().map_err(|error| {
+            let reply = &self.0.reply;
+            let what = match &reply.failure {
+                Some((kind, _)) => format!("it failed ({kind})"),
+                None => format!("status {}, {error}", reply.status),
+            };
+            runtime_error(format!("the response of {} has no JSON body: {what}", reply.step))
+        })
+    }
+
+    fn json(&self) -> Fallible<Dynamic> {
+        self.parsed().map(value::from_json)
+    }
+
+    /// RFC 9535: no match is `()`, one match is its value, more are an array.
+    fn json_path(&self, path: &str) -> Fallible<Dynamic> {
+        let query = serde_json_path::JsonPath::parse(path)
+            .map_err(|error| runtime_error(format!("{path:?} is not a JSONPath: {error}")))?;
+        let nodes = query.query(self.parsed()?).all();
+        Ok(match nodes.as_slice() {
+            [] => Dynamic::UNIT,
+            [one] => value::from_json(one),
+            many => many.iter().map(|node| value::from_json(node)).collect::<Vec<_>>().into(),
+        })
+    }
+
+    fn header(&self, name: &str) -> Dynamic {
+        let name = name.to_ascii_lowercase();
+        let found = self.0.reply.headers.iter().find(|(key, _)| *key == name);
+        found.map_or(Dynamic::UNIT, |(_, value)| value.clone().into())
+    }
+
+    fn headers(&self) -> Map {
+        self.0.reply.headers.iter().map(|(k, v)| (k.as_str().into(), v.clone().into())).collect()
+    }
+
+    fn error(&self) -> ImmutableString {
+        self.0.reply.failure.as_ref().map_or_else(Default::default, |(_, message)| message.into())
+    }
+
+    fn error_kind(&self) -> ImmutableString {
+        self.0
+            .reply
+            .failure
+            .as_ref()
+            .map_or_else(Default::default, |(kind, _)| kind.to_string().into())
+    }
+
+    fn timings(&self) -> Map {
+        let t = &self.0.reply.times;
+        [
+            ("blocked", t.blocked),
+            ("dns", t.dns),
+            ("connecting", t.connecting),
+            ("tls_handshaking", t.tls_handshaking),
+            ("sending", t.sending),
+            ("waiting", t.waiting),
+            ("receiving", t.receiving),
+            ("duration", self.0.reply.time),
+        ]
+        .into_iter()
+        .map(|(name, time)| (name.into(), milliseconds(time).into()))
+        .collect()
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// An error that the script may catch.
+pub(crate) fn runtime_error(message: impl Into<String>) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
+}
+
+/// Makes responses known to an engine.
+pub(crate) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Response>("Response")
+        .register_get("status", |r: &mut Response| i64::from(r.0.reply.status))
+        .register_get("ok", |r: &mut Response| r.0.reply.ok)
+        .register_get("body", |r: &mut Response| r.body())
+        .register_get("url", |r: &mut Response| ImmutableString::from(&r.0.reply.url))
+        .register_get("time", |r: &mut Response| milliseconds(r.0.reply.time))
+        .register_get("timings", |r: &mut Response| r.timings())
+        .register_get("headers", |r: &mut Response| r.headers())
+        .register_get("error", |r: &mut Response| r.error())
+        .register_get("error_kind", |r: &mut Response| r.error_kind())
+        .register_fn("bytes", |r: &mut Response| r.0.reply.body.to_vec())
+        .register_fn("json", |r: &mut Response| r.json())
+        .register_fn("json", |r: &mut Response, path: &str| r.json_path(path))
+        .register_fn("header", |r: &mut Response, name: &str| r.header(name))
+        .register_fn("to_string", |r: &mut Response| {
+            format!("{} -> {} ({} bytes)", r.0.reply.step, r.0.reply.status, r.0.reply.body.len())
+        })
+        .register_fn("to_debug", |r: &mut Response| {
+            format!("{} -> {} ({} bytes)", r.0.reply.step, r.0.reply.status, r.0.reply.body.len())
+        });
+}

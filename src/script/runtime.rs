@@ -1,0 +1,196 @@
+//! A script on one worker thread: its engine, its module, and the tasks it starts.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rhai::packages::{Package, StandardPackage};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope};
+use serde_json::Value;
+
+use super::compile::Script;
+use super::coroutine::{self, RunEnded, ScriptLimits, StackError, Task};
+use super::error::{Finding, ScriptError};
+use super::host::{self, Failed, HostContext};
+use super::import::BelowFolder;
+use super::user::User;
+use super::value;
+use crate::clock::RunClock;
+
+/// Calls nested in each other.
+const MAX_CALL_LEVELS: usize = 64;
+/// Longest array, largest map, longest string that a script can build.
+const MAX_ARRAY: usize = 1_000_000;
+const MAX_MAP: usize = 100_000;
+const MAX_STRING: usize = 64 << 20;
+
+/// How a call of a script function ended.
+#[derive(Debug)]
+pub enum TaskEnd {
+    /// It returned.
+    Completed,
+    /// `user.fail(reason)`.
+    Failed(String),
+    /// The script raised an error.
+    Error(Finding),
+    /// The run ended before it did.
+    Aborted,
+}
+
+/// One thread's copy of a script. Neither `Send` nor `Sync`.
+#[derive(Debug)]
+pub struct ScriptHost {
+    engine: Rc<Engine>,
+    script: Arc<Script>,
+    clock: Cell<RunClock>,
+    limits: ScriptLimits,
+}
+
+/// An engine with everything that scripts can call.
+pub(super) fn new_engine(context: &HostContext, stop_now: impl Fn() -> bool + 'static) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    engine.set_optimization_level(OptimizationLevel::Simple);
+    engine.set_strict_variables(true);
+    engine.set_max_call_levels(MAX_CALL_LEVELS);
+    engine.set_max_expr_depths(64, 48);
+    engine.set_max_array_size(MAX_ARRAY);
+    engine.set_max_map_size(MAX_MAP);
+    engine.set_max_string_size(MAX_STRING);
+    engine.set_max_modules(64);
+    engine.set_max_functions(2000);
+    engine.set_max_variables(10_000);
+    engine.disable_symbol("eval");
+    engine.on_progress(move |operations| coroutine::on_progress(operations, &stop_now));
+    host::register(&mut engine, context);
+    engine
+}
+
+impl ScriptHost {
+    /// Compiles the script again for this thread. `stop_now` is looked at while a script computes.
+    ///
+    /// # Errors
+    /// When the top level fails now although it did not before: it depends on something outside.
+    pub fn new(
+        script: Arc<Script>,
+        clock: RunClock,
+        limits: ScriptLimits,
+        stop_now: Arc<AtomicBool>,
+    ) -> Result<Self, ScriptError> {
+        let mut engine = new_engine(&script.context, move || stop_now.load(Ordering::Relaxed));
+        engine.set_module_resolver(BelowFolder::new(&script.context.root));
+        let explain =
+            |error: &EvalAltResult| script.sources.explain(&script.file, error, &script.known);
+        let mut ast: AST = engine.compile(&*script.text).map_err(|error| explain(&error.into()))?;
+        ast.set_source(script.file.as_str());
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
+            .map_err(|error| explain(&error))?;
+        engine.register_global_module(module.into());
+        Ok(Self { engine: Rc::new(engine), script, clock: Cell::new(clock), limits })
+    }
+
+    /// The run has begun: tasks made from now on count time from this clock's zero.
+    pub fn begin(&self, clock: RunClock) {
+        self.clock.set(clock);
+    }
+
+    /// Whether the script has a function with this many parameters.
+    #[must_use]
+    pub fn has_function(&self, name: &str, parameters: usize) -> bool {
+        self.script.functions().iter().any(|(n, p)| n == name && *p == parameters)
+    }
+
+    /// A task that will call `function` with the user. Nothing runs before it is resumed.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub fn task(&self, function: &Arc<str>, user: &Rc<User>) -> Result<Task, StackError> {
+        let arguments = if self.has_function(function, 0) {
+            Vec::new()
+        } else {
+            vec![Dynamic::from(user.clone())]
+        };
+        self.call(function, user, arguments)
+    }
+
+    /// A task that will call `setup` or `teardown`: with nothing, the data, the user, or data and user, as the script
+    /// declared it.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub fn stage_task(
+        &self,
+        function: &Arc<str>,
+        user: &Rc<User>,
+        data: Option<&Value>,
+    ) -> Result<Task, StackError> {
+        let handle = Dynamic::from(user.clone());
+        let data = data.map(value::from_json);
+        let declared =
+            self.script.functions().iter().find(|(n, _)| **n == **function).map_or(0, |(_, p)| *p);
+        let arguments = match (declared, data) {
+            (0, _) => Vec::new(),
+            (1, Some(data)) => vec![data],
+            (1, None) => vec![handle],
+            (_, data) => vec![data.unwrap_or(Dynamic::UNIT), handle],
+        };
+        self.call(function, user, arguments)
+    }
+
+    fn call(
+        &self,
+        function: &Arc<str>,
+        user: &Rc<User>,
+        arguments: Vec<Dynamic>,
+    ) -> Result<Task, StackError> {
+        let engine = self.engine.clone();
+        let function = function.clone();
+        Task::new(user.clone(), self.limits, self.clock.get(), move || {
+            engine.eval_fn_call::<Dynamic>(&*function, None, arguments)
+        })
+    }
+
+    /// What the end of a task means.
+    #[must_use]
+    pub fn explain(&self, result: Result<Dynamic, Box<EvalAltResult>>) -> TaskEnd {
+        let Err(error) = result else { return TaskEnd::Completed };
+        if let Some(token) = terminated(&error) {
+            if token.is::<RunEnded>() {
+                return TaskEnd::Aborted;
+            }
+            if let Some(failed) = token.read_lock::<Failed>() {
+                return TaskEnd::Failed(failed.0.to_string());
+            }
+        }
+        TaskEnd::Error(self.script.sources.explain(&self.script.file, &error, &self.script.known))
+    }
+
+    /// What a script returned, as JSON that can go to other threads; `None` when JSON cannot say it.
+    #[must_use]
+    pub fn to_json(&self, returned: &Dynamic) -> Option<Value> {
+        value::to_json(returned)
+    }
+
+    /// Data for the users of this thread: one value that they share.
+    #[must_use]
+    pub fn shared_data(&self, data: &Value) -> Dynamic {
+        value::from_json(data).into_shared()
+    }
+
+    /// The file of the script, for messages.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        Path::new(&self.script.file)
+    }
+}
+
+fn terminated(error: &EvalAltResult) -> Option<&Dynamic> {
+    match error {
+        EvalAltResult::ErrorTerminated(token, _) => Some(token),
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+        | EvalAltResult::ErrorInModule(_, inner, _) => terminated(inner),
+        _ => None,
+    }
+}

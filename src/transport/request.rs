@@ -1,0 +1,54 @@
+//! What one request asks for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use url::Url;
+
+/// The total time a request may take unless it says otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One HTTP request, complete in memory.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method, also one of the target's own invention.
+    pub method: Method,
+    /// Absolute, `http` or `https`. A user and password in it become basic authorization (in
+    /// [`Session`]).
+    ///
+    /// [`Session`]: super::Session
+    pub url: Url,
+    /// Headers as the script gave them; they win over every default.
+    pub headers: HeaderMap,
+    /// The body; empty means none.
+    pub body: Bytes,
+    /// Bound on the whole exchange, connecting and body included. Each redirect hop has its own.
+    pub timeout: Duration,
+    /// `true` keeps up to [`TransportOptions::max_body`] bytes; `false` reads the body, counts it
+    /// and throws it away.
+    ///
+    /// [`TransportOptions::max_body`]: super::TransportOptions::max_body
+    pub keep_body: bool,
+}
+
+impl Request {
+    /// A request without headers or body, with the default timeout, whose response body is kept.
+    #[must_use]
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout: DEFAULT_TIMEOUT,
+            keep_body: true,
+        }
+    }
+
+    /// A `GET` request; see [`Request::new`].
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+}

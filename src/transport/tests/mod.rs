@@ -1,0 +1,42 @@
+//! Tests of the room against servers on this machine, good ones and faulty ones.
+
+mod connecting;
+mod fault_server;
+mod faults;
+mod http2;
+mod sessions;
+mod tls;
+mod tls_server;
+
+use url::Url;
+
+use super::{Exchange, Request, TransportFactory, TransportOptions, VuTransport};
+use crate::metric::failure::FailureKind;
+
+/// A transport with default options.
+fn transport() -> VuTransport {
+    with(|_| ())
+}
+
+/// A transport with options changed by `change`.
+fn with(change: impl FnOnce(&mut TransportOptions)) -> VuTransport {
+    let mut options = TransportOptions::default();
+    change(&mut options);
+    TransportFactory::new(options).unwrap().connect_set()
+}
+
+/// A `GET` of a URL as text.
+fn get(url: &str) -> Request {
+    Request::get(Url::parse(url).unwrap())
+}
+
+/// The kind of failure; a panic when there was none.
+fn kind(exchange: &Exchange) -> FailureKind {
+    exchange.failure.as_ref().unwrap_or_else(|| panic!("no failure: {exchange:?}")).kind
+}
+
+/// The exchange, if nothing failed.
+fn good(exchange: Exchange) -> Exchange {
+    assert_eq!(exchange.failure, None);
+    exchange
+}

@@ -1,0 +1,76 @@
+//! The watcher where there is no `/proc`: what `sysinfo` tells on every system.
+//!
+//! It does not know connections (zero) nor take in children, and cannot find a process by its port.
+
+use std::net::SocketAddr;
+
+use sysinfo::{CpuRefreshKind, Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
+
+use crate::metric::resource::ResourceUse;
+
+/// Watches one process.
+#[derive(Debug)]
+pub struct ProcessWatcher {
+    system: Option<System>,
+    pid: Pid,
+}
+
+impl ProcessWatcher {
+    /// Watches this process.
+    #[must_use]
+    pub fn of_self() -> Self {
+        Self::of_pid(std::process::id())
+    }
+
+    /// Watches the process `pid`. A process that does not exist has no samples.
+    #[must_use]
+    pub fn of_pid(pid: u32) -> Self {
+        let mut watcher = Self { system: System::new().ok(), pid: Pid::from_u32(pid) };
+        watcher.refresh();
+        watcher
+    }
+
+    fn refresh(&mut self) {
+        let Some(system) = &mut self.system else { return };
+        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory().with_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.pid]), true, wanted);
+        system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
+    }
+
+    /// What the process uses now, CPU since the sample before; `None` when it is gone.
+    pub fn sample(&mut self) -> Option<ResourceUse> {
+        self.refresh();
+        let system = self.system.as_ref()?;
+        let process = system.process(self.pid)?;
+        if matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead) {
+            return None;
+        }
+        Some(ResourceUse {
+            cpu_percent: f64::from(process.cpu_usage()),
+            host_cpu_percent: f64::from(system.global_cpu_usage()),
+            memory_bytes: process.memory(),
+            open_files: process.open_files().unwrap_or(0) as u64,
+            connections: 0,
+            threads: process.tasks().map_or(1, |tasks| tasks.len() as u64 + 1),
+        })
+    }
+}
+
+/// Always `None`: only Linux tells.
+#[must_use]
+pub fn pid_listening_on(_address: SocketAddr) -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_seen_without_proc() {
+        let usage = ProcessWatcher::of_self().sample().expect("this process lives");
+        assert!(usage.memory_bytes > 0 && usage.threads >= 1);
+        assert!(ProcessWatcher::of_pid(u32::MAX - 1).sample().is_none());
+        assert_eq!(pid_listening_on(SocketAddr::from(([127, 0, 0, 1], 1))), None);
+    }
+}

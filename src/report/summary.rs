@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::grid::Grid;
 use super::view::{ResourceView, RunView};
 use super::{TextOptions, sections, show};
-use crate::record::RunRecord;
+use crate::record::{RunRecord, RunStatus};
 use crate::units::{show_bytes, show_count};
 
 const BOLD: &str = "1";
@@ -122,10 +122,12 @@ impl Page<'_> {
     fn verdict(&mut self, view: &RunView) {
         let failed = view.thresholds.iter().filter(|threshold| !threshold.passed).count();
         let all = show::plural(view.thresholds.len() as u64, "threshold");
+        let is_cut_short = matches!(view.status, RunStatus::Running | RunStatus::Interrupted);
+        let so_far = if is_cut_short { " so far" } else { "" };
         let mut parts = Vec::new();
         match (failed, view.thresholds.len()) {
             (_, 0) => {}
-            (0, _) => parts.push(self.paint(GREEN, "PASSED") + &format!(" {all}")),
+            (0, _) => parts.push(self.paint(GREEN, "PASSED") + &format!(" {all}{so_far}")),
             (failed, _) => parts.push(self.paint(RED, "FAILED") + &format!(" {failed} of {all}")),
         }
         if let Some(validity) = &view.validity {

@@ -345,6 +345,15 @@ fn colour_and_insecure_tls_are_seen() {
 }
 
 #[test]
+fn thresholds_of_a_run_that_was_cut_short_held_only_so_far() {
+    let mut record = fixture::record();
+    record.thresholds.remove(1);
+    assert!(summary(&record, &options()).contains("PASSED 2 thresholds ·"));
+    record.status = crate::record::RunStatus::Interrupted;
+    assert!(summary(&record, &options()).contains("PASSED 2 thresholds so far ·"));
+}
+
+#[test]
 fn secrets_are_not_reported() {
     let mut record = fixture::record();
     record.plan.http.headers = vec![("authorization".to_owned(), "Bearer canary".to_owned())];

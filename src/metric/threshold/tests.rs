@@ -1,3 +1,5 @@
+//! Expressions as users write them, judged on totals made by hand.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -75,6 +75,10 @@ pub enum Operation {
 
 /// How the engine goes on with a script.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every resumption is a reply; a box would cost an allocation each"
+)]
 pub enum Resumption {
     /// The first resume.
     Start,

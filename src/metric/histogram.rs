@@ -125,7 +125,7 @@ impl Histogram {
             return;
         }
         if let Values::Few(values) = &mut self.values
-            && values.len() + times as usize <= FEW_VALUES
+            && values.len() as u64 + times <= FEW_VALUES as u64
         {
             values.extend(std::iter::repeat_n(ns, times as usize));
             return;

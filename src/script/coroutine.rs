@@ -77,7 +77,7 @@ pub enum Operation {
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "one exists at a time, on its way to the script; a box would cost an allocation a request"
+    reason = "nearly every resumption is a reply; a box would cost an allocation each"
 )]
 pub enum Resumption {
     /// The first resume.

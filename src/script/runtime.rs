@@ -168,7 +168,6 @@ impl ScriptHost {
     }
 
     /// What a script returned, as JSON that can go to other threads; `None` when JSON cannot say it.
-    #[must_use]
     pub fn to_json(&self, returned: &Dynamic) -> Option<Value> {
         value::to_json(returned)
     }

@@ -124,7 +124,10 @@ fn register_state(engine: &mut Engine) {
 }
 
 /// Runs a closure with its samples under a group, and records `group_duration`. The closure may make requests.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that Rhai registers")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "Rhai hands host functions their context and arguments by value"
+)]
 fn group(
     context: NativeCallContext,
     user: &mut Handle,

@@ -1,3 +1,5 @@
 //! The `rhaid` binary: parse, run, exit code. Everything else is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    rhaid::cli::main()
+}

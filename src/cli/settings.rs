@@ -55,12 +55,6 @@ pub enum SettingsError {
     /// `report rm` without runs.
     #[error("there is nothing to delete: no run is named")]
     NothingToDelete,
-    /// A word that is no run.
-    #[error("{text:?} is not a run")]
-    NotARun {
-        /// What was typed.
-        text: String,
-    },
 }
 
 impl SettingsError {
@@ -81,7 +75,6 @@ impl SettingsError {
             Self::NoMeaning { option, .. } => format!("leave out {option}, or name a script instead of the URL"),
             Self::Twice { .. } => "give it once".to_owned(),
             Self::NothingToDelete => "rhaid report rm 3 4 deletes two runs; `rhaid report` lists them".to_owned(),
-            Self::NotARun { .. } => "runs are named by number or run id; `rhaid report` lists them".to_owned(),
         }
     }
 }
@@ -243,24 +236,15 @@ impl CheckSettings {
     }
 }
 
-/// A run as people name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunName {
-    /// Its row in the database, above 0.
-    Number(i64),
-    /// Its run id, or the beginning of one.
-    RunId(String),
-}
-
 /// What `report` was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportRequest {
     /// The table of all runs.
     Table,
     /// One run whole, or several compared with the first.
-    Show(Vec<RunName>),
+    Show(Vec<String>),
     /// Delete these.
-    Remove(Vec<RunName>),
+    Remove(Vec<String>),
 }
 
 impl ReportRequest {
@@ -270,8 +254,7 @@ impl ReportRequest {
     /// A word that is no run, `rm` without runs, and `rm` with an option of showing.
     pub fn new(args: &ReportArgs) -> Result<Self, SettingsError> {
         if args.ids.first().is_none_or(|word| word != "rm") {
-            let names =
-                args.ids.iter().map(|word| run_name(word)).collect::<Result<Vec<_>, _>>()?;
+            let names = args.ids.clone();
             return Ok(if names.is_empty() { Self::Table } else { Self::Show(names) });
         }
         let shows = [
@@ -282,25 +265,9 @@ impl ReportRequest {
         if let Some((option, _)) = shows.into_iter().find(|(_, given)| *given) {
             return Err(SettingsError::NoMeaning { option, with: "rm" });
         }
-        let names =
-            args.ids[1..].iter().map(|word| run_name(word)).collect::<Result<Vec<_>, _>>()?;
+        let names = args.ids[1..].to_vec();
         if names.is_empty() { Err(SettingsError::NothingToDelete) } else { Ok(Self::Remove(names)) }
     }
-}
-
-/// The longest number that is a row; a run id has 26 characters.
-const MAX_ROW_DIGITS: usize = 18;
-
-fn run_name(word: &str) -> Result<RunName, SettingsError> {
-    let bad = || SettingsError::NotARun { text: word.to_owned() };
-    if word.len() <= MAX_ROW_DIGITS && word.chars().all(|c| c.is_ascii_digit()) {
-        return match word.parse() {
-            Ok(number) if number > 0 => Ok(RunName::Number(number)),
-            _ => Err(bad()),
-        };
-    }
-    let is_id = word.len() >= 4 && word.chars().all(|c| c.is_ascii_alphanumeric());
-    if is_id { Ok(RunName::RunId(word.to_ascii_uppercase())) } else { Err(bad()) }
 }
 
 fn source_of(

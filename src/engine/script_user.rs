@@ -388,7 +388,7 @@ impl Recording<'_> {
             let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
             self.around.recorder.error(ErrorSource::Request, &name, &kind, &message);
         }
-        self.record(name, exchange.method.as_str(), &sample, message);
+        self.record(&name, exchange.method.as_str(), &sample, message);
         done
     }
 
@@ -410,10 +410,10 @@ impl Recording<'_> {
         let kind = FailureKind::Aborted.to_string();
         let message = "cut off by the end of the run".to_owned();
         self.around.recorder.error(ErrorSource::Request, &self.call.name, &kind, &message);
-        self.record(self.call.name.clone(), &self.call.method, &sample, message);
+        self.record(&self.call.name, &self.call.method, &sample, message);
     }
 
-    fn record(&self, name: Arc<str>, method: &str, sample: &RequestSample, message: String) {
+    fn record(&self, name: &Arc<str>, method: &str, sample: &RequestSample, message: String) {
         let method =
             if method == &*self.call.method { self.call.method.clone() } else { method.into() };
         let labels = Labels {

@@ -124,11 +124,11 @@ impl Histogram {
             self.zeros += times;
             return;
         }
-        if let Values::Few(values) = &mut self.values {
-            if values.len() + times as usize <= FEW_VALUES {
-                values.extend(std::iter::repeat_n(ns, times as usize));
-                return;
-            }
+        if let Values::Few(values) = &mut self.values
+            && values.len() as u64 + times <= FEW_VALUES as u64
+        {
+            values.extend(std::iter::repeat_n(ns, times as usize));
+            return;
         }
         self.many().record_n(ns, times).expect("an auto-resizing histogram takes every u64");
     }

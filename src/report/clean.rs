@@ -1,8 +1,6 @@
 //! Text that came from a script or a target must not steer a terminal, a spreadsheet or a page (RELIABILITY.md c.3, rows
 //! 7 and 8).
 
-use serde_json::Value;
-
 /// The text without control and bidirectional formatting characters; white space among them becomes a blank.
 pub(super) fn clean(text: &str) -> String {
     text.chars()
@@ -17,18 +15,6 @@ pub(super) fn clean(text: &str) -> String {
 /// Unicode's explicit directional formatting characters, and the byte order mark.
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
-}
-
-/// Cleans every text inside a JSON value.
-pub(super) fn clean_value(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(clean(&text)),
-        Value::Array(items) => Value::Array(items.into_iter().map(clean_value).collect()),
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(k, v)| (clean(&k), clean_value(v))).collect())
-        }
-        plain => plain,
-    }
 }
 
 /// A CSV cell (RFC 4180) of cleaned text that a spreadsheet will not take for a formula.

@@ -12,12 +12,16 @@ use super::clean::markdown_text;
 const GAP: usize = 2;
 /// No column becomes narrower than this.
 const NARROWEST: usize = 8;
+/// Columns of figures that can be spared go before names become shorter than this.
+const READABLE: usize = 18;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     /// Words, left-aligned; its cells lose their middle where the width is short.
     Words(&'static str),
+    /// Short words, left-aligned, never cut.
+    Labels(&'static str),
     /// Figures, right-aligned, never cut.
     Figures(&'static str),
 }
@@ -25,7 +29,7 @@ pub(super) enum Column {
 impl Column {
     fn title(self) -> &'static str {
         match self {
-            Self::Words(title) | Self::Figures(title) => title,
+            Self::Words(title) | Self::Labels(title) | Self::Figures(title) => title,
         }
     }
 }
@@ -54,9 +58,32 @@ impl Grid {
         self.rows.is_empty()
     }
 
+    /// The table without those of the named columns, first to last, that a width has no room for.
+    pub(super) fn fitted(mut self, width: usize, expendable: &[&str]) -> Self {
+        for title in expendable {
+            if self.text_width(width) <= width {
+                break;
+            }
+            if let Some(index) = self.columns.iter().position(|column| column.title() == *title) {
+                self.columns.remove(index);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+            }
+        }
+        self
+    }
+
+    /// Columns that the table takes of `width`, or more when it cannot be narrow enough.
+    fn text_width(&self, width: usize) -> usize {
+        self.fitting_widths(width, READABLE).iter().sum::<usize>() + self.gaps()
+    }
+
+    fn gaps(&self) -> usize {
+        GAP * self.columns.len().saturating_sub(1)
+    }
+
     /// The table as lines of at most `width` columns, where its figures leave room for that.
     pub(super) fn to_text(&self, width: usize, ascii: bool) -> String {
-        let widths = self.fitting_widths(width);
+        let widths = self.fitting_widths(width, NARROWEST);
         let ellipsis = if ascii { "..." } else { "…" };
         let mut builder = Builder::with_capacity(self.rows.len() + 1, self.columns.len());
         builder.push_record(self.columns.iter().map(|column| column.title()));
@@ -82,7 +109,7 @@ impl Grid {
         let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut out = row(self.columns.iter().map(|c| c.title().to_owned()).collect());
         let rule = |column: &Column| match column {
-            Column::Words(_) => "---".to_owned(),
+            Column::Words(_) | Column::Labels(_) => "---".to_owned(),
             Column::Figures(_) => "---:".to_owned(),
         };
         out += &row(self.columns.iter().map(rule).collect());
@@ -92,18 +119,17 @@ impl Grid {
         out
     }
 
-    /// Widths of the columns: as wide as their cells, the widest columns of words cut until all fit.
-    fn fitting_widths(&self, width: usize) -> Vec<usize> {
+    /// Widths of the columns: as wide as their cells, the widest columns of words cut down to `narrowest` until all fit.
+    fn fitting_widths(&self, width: usize, narrowest: usize) -> Vec<usize> {
         let widest = |index: usize| {
             let cells = self.rows.iter().map(|row| get_text_width(&row[index])).max();
             cells.unwrap_or(0).max(get_text_width(self.columns[index].title()))
         };
         let mut widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
-        let gaps = GAP * self.columns.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > width {
+        while widths.iter().sum::<usize>() + self.gaps() > width {
             let words = self.columns.iter().zip(&mut widths);
             let longest = words
-                .filter(|(column, width)| matches!(column, Column::Words(_)) && **width > NARROWEST)
+                .filter(|(column, width)| matches!(column, Column::Words(_)) && **width > narrowest)
                 .max_by_key(|(_, width)| **width);
             match longest {
                 Some((_, width)) => *width -= 1,

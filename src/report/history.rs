@@ -7,6 +7,9 @@ use crate::clock;
 use crate::record::RunRow;
 use crate::units::show_count;
 
+/// Columns that a narrow terminal goes without, the first one first.
+const EXPENDABLE: [&str; 5] = ["type", "length", "tags", "p50", "load"];
+
 /// Runs as a table, in the order given. Times are response times.
 #[must_use]
 pub fn history(rows: &[RunRow], format: Format, options: &TextOptions) -> String {
@@ -16,7 +19,8 @@ pub fn history(rows: &[RunRow], format: Format, options: &TextOptions) -> String
         Format::Markdown => grid(rows).to_markdown(),
         Format::Table if rows.is_empty() => "no runs yet; `rhaid run` makes one\n".to_owned(),
         Format::Table => {
-            let text = grid(rows).to_text(options.width, options.ascii);
+            let grid = grid(rows).fitted(options.width, &EXPENDABLE);
+            let text = grid.to_text(options.width, options.ascii);
             if options.ascii { text.replace('µ', "u") } else { text }
         }
     }
@@ -27,8 +31,9 @@ fn grid(rows: &[RunRow]) -> Grid {
         Column::Figures("id"),
         Column::Figures("started (UTC)"),
         Column::Words("name"),
-        Column::Words("type"),
-        Column::Words("status"),
+        Column::Labels("type"),
+        Column::Labels("status"),
+        Column::Labels("numbers"),
         Column::Figures("load"),
         Column::Figures("reqs"),
         Column::Figures("fail %"),
@@ -46,7 +51,8 @@ fn grid(rows: &[RunRow]) -> Grid {
             clock::show_wall_ms(row.started_at_ms),
             clean::clean(&row.name),
             view::word(&row.test_type),
-            status(row),
+            row.status.as_str().to_owned(),
+            row.validity.as_deref().map_or_else(|| "-".to_owned(), clean::clean),
             clean::clean(&row.load),
             show_count(row.requests),
             show::percent(row.error_ratio()),
@@ -59,16 +65,6 @@ fn grid(rows: &[RunRow]) -> Grid {
         ]);
     }
     grid
-}
-
-/// How a run stands; one whose numbers are not sound says so.
-fn status(row: &RunRow) -> String {
-    match row.validity.as_deref() {
-        Some(verdict) if verdict != "VALID" => {
-            format!("{}, {}", row.status.as_str(), clean::clean(verdict))
-        }
-        _ => row.status.as_str().to_owned(),
-    }
 }
 
 fn history_csv(rows: &[RunRow]) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::grid::Grid;
 use super::view::{ResourceView, RunView};
 use super::{TextOptions, sections, show};
-use crate::record::RunRecord;
+use crate::record::{RunRecord, RunStatus};
 use crate::units::{show_bytes, show_count};
 
 const BOLD: &str = "1";
@@ -23,7 +23,8 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.title(&view);
     page.thresholds(&view);
     page.verdict(&view);
-    page.table("steps: http_req_duration, from sending to the last byte", &sections::steps(&view));
+    let steps = sections::steps(&view).fitted(options.width, &["min", "avg", "max"]);
+    page.table("steps: http_req_duration, from sending to the last byte", &steps);
     let phase_title = if view.is_open_model {
         "phases: http_req_response_time, from when a request was due"
     } else {
@@ -35,6 +36,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.table("metrics", &sections::metrics(&view));
     page.health(&view);
     page.totals(&view);
+    page.legend();
     page.stored(&view);
     if options.ascii { page.out.replace('µ', "u") } else { page.out }
 }
@@ -120,10 +122,12 @@ impl Page<'_> {
     fn verdict(&mut self, view: &RunView) {
         let failed = view.thresholds.iter().filter(|threshold| !threshold.passed).count();
         let all = show::plural(view.thresholds.len() as u64, "threshold");
+        let is_cut_short = matches!(view.status, RunStatus::Running | RunStatus::Interrupted);
+        let so_far = if is_cut_short { " so far" } else { "" };
         let mut parts = Vec::new();
         match (failed, view.thresholds.len()) {
             (_, 0) => {}
-            (0, _) => parts.push(self.paint(GREEN, "PASSED") + &format!(" {all}")),
+            (0, _) => parts.push(self.paint(GREEN, "PASSED") + &format!(" {all}{so_far}")),
             (failed, _) => parts.push(self.paint(RED, "FAILED") + &format!(" {failed} of {all}")),
         }
         if let Some(validity) = &view.validity {
@@ -212,6 +216,13 @@ impl Page<'_> {
         }
     }
 
+    fn legend(&mut self) {
+        if self.out.contains(show::NOT_AVAILABLE) {
+            self.line("");
+            self.line("n/a: too few samples for that percentile");
+        }
+    }
+
     fn stored(&mut self, view: &RunView) {
         let (Some(id), Some(path)) = (view.id, &self.options.stored_in) else { return };
         let at = if path == DEFAULT_DB { String::new() } else { format!(" --db {path}") };
@@ -227,8 +238,8 @@ impl Page<'_> {
 
 fn health_line(found: &ResourceView, dot: &str) -> String {
     let parts = [
-        format!("CPU mean {} % max {} % of a core", found.cpu_percent.mean, found.cpu_percent.max),
-        format!("memory max {}", show_bytes(found.memory_bytes.max)),
+        format!("CPU {} % of a core, at most {} %", found.cpu_percent.mean, found.cpu_percent.max),
+        show_bytes(found.memory_bytes.max),
         show::plural(found.open_files.max, "file"),
         show::plural(found.connections.max, "connection"),
         show::plural(found.threads.max, "thread"),

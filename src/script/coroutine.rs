@@ -6,7 +6,7 @@
 //! thread: `Task` is neither `Send` nor `Sync`.
 //!
 //! The `unsafe` here is one thread-local pointer to the task that is running, valid only while `Task::resume` is on the
-//! stack below; [`current`] is the only reader.
+//! stack below; `current` is the only reader.
 #![expect(
     unsafe_code,
     reason = "the running task is found through a pointer that lives as long as resume()"
@@ -75,6 +75,10 @@ pub enum Operation {
 
 /// How the engine goes on with a script.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every resumption is a reply; a box would cost an allocation each"
+)]
 pub enum Resumption {
     /// The first resume.
     Start,

@@ -168,13 +168,11 @@ impl ScriptHost {
     }
 
     /// What a script returned, as JSON that can go to other threads; `None` when JSON cannot say it.
-    #[must_use]
     pub fn to_json(&self, returned: &Dynamic) -> Option<Value> {
         value::to_json(returned)
     }
 
     /// Data for the users of this thread: one value that they share.
-    #[must_use]
     pub fn shared_data(&self, data: &Value) -> Dynamic {
         value::from_json(data).into_shared()
     }

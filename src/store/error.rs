@@ -14,7 +14,7 @@ pub struct StoreError {
     pub kind: StoreErrorKind,
     /// What SQLite said, where it said something.
     #[source]
-    pub source: Option<rusqlite::Error>,
+    pub source: Option<Box<rusqlite::Error>>,
 }
 
 /// The ways in which a database fails.
@@ -128,7 +128,7 @@ impl StoreError {
             _ if is_unreadable(&error) => StoreErrorKind::Corrupt(text),
             _ => StoreErrorKind::Other(text),
         };
-        Self { path: path.to_owned(), kind, source: Some(error) }
+        Self { path: path.to_owned(), kind, source: Some(Box::new(error)) }
     }
 
     /// The cause and the way out, without the file's name.

@@ -76,6 +76,12 @@ impl Flusher {
         lists::replace_metrics(&transaction, self.run, &snapshot.metrics, Precision::Second)?;
         update_totals(&transaction, self.run, snapshot.at, &snapshot.totals)?;
         update_quantiles(&transaction, self.run, &response_time)?;
+        // A process that cannot see this one may have taken it for dead while it waited for a lock.
+        transaction
+            .prepare_cached(
+                "UPDATE test_runs SET status = 'running' WHERE id = ?1 AND status = 'interrupted'",
+            )?
+            .execute([self.run])?;
         transaction.commit()?;
         (self.response_time, self.series, self.written) = (response_time, series, written);
         self.seq += 1;

@@ -259,6 +259,19 @@ fn an_output_that_is_dropped_does_not_hang_and_its_run_is_interrupted() {
 }
 
 #[test]
+fn a_run_taken_for_dead_runs_again_with_its_next_flush() {
+    let (_directory, path) = temporary();
+    let store = Store::open(&path).expect("open");
+    let id = store.begin_run(&head("01KBAAAAAAAAAAAAAAAAAAAAAA")).expect("begin");
+    finish::mark_interrupted(&store.connection, id).expect("mark");
+    let mut flusher = super::flush::Flusher::new(store.into_connection(), id);
+    flusher.flush(&snapshot(0), &false.into()).expect("flush");
+    let status =
+        Store::open_read_only(&path).and_then(|store| store.load(id)).expect("load").status;
+    assert_eq!(status, RunStatus::Running);
+}
+
+#[test]
 fn a_locked_database_delays_rows_and_loses_none() {
     let (_directory, path) = temporary();
     let mut output = StoreOutput::new(&path);

@@ -1,3 +1,5 @@
+//! Expressions as users write them, judged on totals made by hand.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ fn labels(name: &str, task: &str) -> Labels {
 fn request(ms: u64, failed: bool) -> RequestSample {
     RequestSample {
         intended: Duration::ZERO,
+        begun: Duration::from_millis(5),
         sent: Duration::from_millis(5),
         done: Duration::from_millis(5 + ms),
         times: RequestTimes::default(),

@@ -51,6 +51,11 @@ impl Word {
             Self::CannotBeTold => "cannot be told",
         }
     }
+
+    /// Whether only one run has the step.
+    pub(super) fn is_one_sided(self) -> bool {
+        matches!(self, Self::OnlyInA | Self::OnlyInB)
+    }
 }
 
 /// A word and why.
@@ -67,7 +72,8 @@ impl Judgement {
         Self { verdict, reason: String::new() }
     }
 
-    fn unsure(reason: String) -> Self {
+    /// Nothing can be told, and why.
+    pub(super) fn unsure(reason: String) -> Self {
         Self { verdict: Word::CannotBeTold, reason }
     }
 }

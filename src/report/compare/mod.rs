@@ -50,6 +50,14 @@ pub struct Comparison {
     pub totals: StepComparison,
 }
 
+impl Comparison {
+    /// Whether any step is slower in B.
+    #[must_use]
+    pub fn has_regression(&self) -> bool {
+        self.steps.iter().any(|step| step.judgement.verdict == Word::Slower)
+    }
+}
+
 /// Which run it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Side {
@@ -145,6 +153,14 @@ pub fn compare(
     names.sort_unstable();
     names.dedup();
     let observed = |run: &RunRecord, name: Option<&str>| observe(run, name, times);
+    let steps: Vec<StepComparison> = names
+        .into_iter()
+        .map(|name| of_step(name, observed(a, Some(name)), observed(b, Some(name))))
+        .collect();
+    let mut totals = of_step("all steps", observed(a, None), observed(b, None));
+    if steps.iter().any(|step| step.judgement.verdict.is_one_sided()) {
+        totals.judgement = Judgement::unsure("not the same steps".to_owned());
+    }
     Ok(Comparison {
         version: COMPARISON_VERSION,
         a: side(a),
@@ -153,11 +169,8 @@ pub fn compare(
         is_provisional: true,
         differences,
         notes: unlike::notes(a, b),
-        steps: names
-            .into_iter()
-            .map(|name| of_step(name, observed(a, Some(name)), observed(b, Some(name))))
-            .collect(),
-        totals: of_step("all steps", observed(a, None), observed(b, None)),
+        steps,
+        totals,
     })
 }
 

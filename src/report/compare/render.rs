@@ -95,16 +95,13 @@ impl Comparison {
         ]);
         for step in self.rows() {
             let judgement = &step.judgement;
-            let verdict = match judgement.reason.as_str() {
-                "" => judgement.verdict.as_str().to_owned(),
-                reason => format!("{}: {reason}", judgement.verdict.as_str()),
-            };
-            let mut lead = [step.name.clone(), verdict];
-            for (figure, unit, found) in figures(step) {
-                let [name, verdict] = std::mem::take(&mut lead);
+            // The word stands beside the first figure, and below it why nothing can be told.
+            let beside = [judgement.verdict.as_str(), judgement.reason.as_str()];
+            for (index, (figure, unit, found)) in figures(step).into_iter().enumerate() {
+                let name = if index == 0 { step.name.as_str() } else { "" };
                 grid.push(vec![
-                    name,
-                    verdict,
+                    name.to_owned(),
+                    (*beside.get(index).unwrap_or(&"")).to_owned(),
                     figure.to_owned(),
                     cell(unit, found.a),
                     cell(unit, found.b),

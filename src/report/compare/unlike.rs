@@ -5,8 +5,10 @@
 
 use std::path::Path;
 
-use crate::record::{RunRecord, RunStatus};
+use crate::record::{self, RunRecord, RunStatus};
 use crate::report::clean::clean;
+use crate::report::view;
+use crate::units;
 
 /// Open rates within this share of each other are the same load (METHODS.md 6.4).
 const RATES_WITHIN: f64 = 0.01;
@@ -31,35 +33,62 @@ pub(super) fn differences(a: &RunRecord, b: &RunRecord) -> Vec<String> {
         let name = run.plan.script.as_deref().and_then(Path::file_name);
         name.map_or_else(|| "none".to_owned(), |name| name.to_string_lossy().into_owned())
     };
-    let json = |value: serde_json::Value| value.to_string();
-    differ("test type", json(word(&a.test_type)), json(word(&b.test_type)));
+    differ("test type", view::word(&a.test_type), view::word(&b.test_type));
     differ("script", script(a), script(b));
     differ("transport", a.plan.http.transport.clone(), b.plan.http.transport.clone());
-    differ("HTTP version", json(word(&a.plan.http.version)), json(word(&b.plan.http.version)));
+    differ("HTTP version", view::word(&a.plan.http.version), view::word(&b.plan.http.version));
     let reuse = |run: &RunRecord| (!run.plan.http.no_connection_reuse).to_string();
     differ("connections reused", reuse(a), reuse(b));
     let names = |run: &RunRecord| {
         run.plan.scenarios.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ")
     };
     differ("scenarios", names(a), names(b));
-    for (a, b) in a.plan.scenarios.iter().zip(&b.plan.scenarios).filter(|(a, b)| a.name == b.name) {
-        differ(&format!("tasks of {}", a.name), json(word(&a.tasks)), json(word(&b.tasks)));
-        let think = |time| json(word(time));
-        differ(&format!("think time of {}", a.name), think(&a.think_time), think(&b.think_time));
-        let (of_a, of_b) = (word(&a.executor), word(&b.executor));
-        if !nearly_equal(&of_a, &of_b) {
-            differ(&format!("load of {}", a.name), json(of_a), json(of_b));
+    for (index, (of_a, of_b)) in a.plan.scenarios.iter().zip(&b.plan.scenarios).enumerate() {
+        let name = &of_a.name;
+        differ(&format!("tasks of {name}"), tasks(&value(&of_a.tasks)), tasks(&value(&of_b.tasks)));
+        let [think_a, think_b] =
+            [of_a.think_time, of_b.think_time].map(|time| format!("{time:?}").to_lowercase());
+        differ(&format!("think time of {name}"), think_a, think_b);
+        if !nearly_equal(&value(&of_a.executor), &value(&of_b.executor)) {
+            let mut loads = [load(a, index), load(b, index)];
+            if loads[0] == loads[1] {
+                // Alike in a few words: their stages differ, or how arrivals are spaced.
+                loads = [&of_a.executor, &of_b.executor].map(|e| value(e).to_string());
+            }
+            let [load_a, load_b] = loads;
+            differ(&format!("load of {name}"), load_a, load_b);
         }
     }
-    for (name, run) in [("A", a), ("B", b)] {
-        if run.validity.as_ref().is_some_and(|found| found.verdict == "INVALID") {
-            found.push(format!("the numbers of {name} are INVALID"));
-        }
-        if run.status == RunStatus::Running {
-            found.push(format!("{name} is still running"));
-        }
-    }
+    found.extend(unsound("A", a));
+    found.extend(unsound("B", b));
     found
+}
+
+/// Why a run's numbers must not be compared at all.
+fn unsound(name: &str, run: &RunRecord) -> Option<String> {
+    if run.validity.as_ref().is_some_and(|found| found.verdict == "INVALID") {
+        return Some(format!("the numbers of {name} are INVALID"));
+    }
+    (run.status == RunStatus::Running).then(|| format!("{name} is still running"))
+}
+
+/// The load of one scenario in a few words: `constant-vus, 20 VUs, 1m30s`.
+fn load(run: &RunRecord, index: usize) -> String {
+    let mut plan = run.plan.clone();
+    let scenario = plan.scenarios.swap_remove(index);
+    let executor = scenario.executor.name();
+    let length = scenario.executor.duration().map(units::show_span);
+    plan.scenarios = vec![scenario];
+    let parts = [Some(executor.to_owned()), Some(record::load_label(&plan)), length];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Tasks with their weights: `list_teams 3, update_profile 1`.
+fn tasks(tasks: &serde_json::Value) -> String {
+    let named = tasks.as_array().into_iter().flatten().map(|task| {
+        format!("{} {}", task["function"].as_str().unwrap_or_default(), task["weight"])
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// What a reader should know although the runs can be compared.
@@ -90,7 +119,7 @@ pub(super) fn notes(a: &RunRecord, b: &RunRecord) -> Vec<String> {
     notes
 }
 
-fn word<T: serde::Serialize>(value: &T) -> serde_json::Value {
+fn value<T: serde::Serialize>(value: &T) -> serde_json::Value {
     serde_json::to_value(value).expect("plain data serialises")
 }
 
@@ -136,7 +165,8 @@ mod tests {
         let found = differences(&a, &b);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(
-            found[0].starts_with("tasks of default: ") && found[1].contains("constant-vus"),
+            found[0].starts_with("tasks of default: ")
+                && found[1].contains("constant-vus, 20 VUs, 10s in A"),
             "{found:?}"
         );
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::times::{per_second, ratio, to_ms, to_s};
 use super::{
@@ -18,7 +18,8 @@ use crate::record::{
     self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RunRecord,
     StepRecord, ThresholdRecord, Validity,
 };
-use crate::report::clean::{clean, clean_value};
+use crate::report::clean::clean;
+use crate::units;
 
 impl RunView {
     /// The view of a record.
@@ -38,7 +39,7 @@ impl RunView {
             load: record::load_label(&record.plan),
             target: record.plan.target.as_deref().map(clean),
             tags: record.tags.iter().map(|(k, v)| (clean(k), clean(v))).collect(),
-            plan: clean_value(value(&record::redacted(&record.plan))),
+            plan: plan_value(value(&record::redacted(&record.plan))),
             validity: record.validity.as_ref().map(validity),
             steps: record.steps.iter().map(|s| step(s, record.elapsed)).collect(),
             phases: record.phases.iter().map(phase).collect(),
@@ -58,6 +59,25 @@ impl RunView {
 
 fn value<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("plain data serialises")
+}
+
+/// A plan's JSON with clean text and with durations as a script writes them, `1m30s`.
+fn plan_value(plan: Value) -> Value {
+    match plan {
+        Value::String(text) => Value::String(clean(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(plan_value).collect()),
+        Value::Object(fields) => match duration(&fields) {
+            Some(duration) => Value::String(units::show_span(duration)),
+            None => fields.into_iter().map(|(key, v)| (clean(&key), plan_value(v))).collect(),
+        },
+        plain => plain,
+    }
+}
+
+/// The duration that serde writes as seconds and nanoseconds.
+fn duration(fields: &Map<String, Value>) -> Option<Duration> {
+    let (seconds, nanos) = (fields.get("secs")?.as_u64()?, fields.get("nanos")?.as_u64()?);
+    (fields.len() == 2).then(|| Duration::new(seconds, u32::try_from(nanos).unwrap_or(0)))
 }
 
 /// The word that an enum without fields serialises to.

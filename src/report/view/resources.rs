@@ -17,7 +17,8 @@ pub struct ResourcesView {
 impl ResourcesView {
     pub(super) fn of(samples: &[ResourceSample]) -> Self {
         let of = |owner| {
-            ResourceView::of(samples.iter().filter(|s| s.owner == owner).copied().collect())
+            let own: Vec<_> = samples.iter().filter(|s| s.owner == owner).copied().collect();
+            ResourceView::of(&own)
         };
         Self { generator: of(ResourceOwner::Generator), target: of(ResourceOwner::Target) }
     }
@@ -71,7 +72,7 @@ pub struct ResourceSampleView {
 }
 
 impl ResourceView {
-    fn of(samples: Vec<ResourceSample>) -> Option<Self> {
+    fn of(samples: &[ResourceSample]) -> Option<Self> {
         let last = samples.last()?.usage;
         let held = |figure: fn(&ResourceUse) -> u64| MaxLast {
             max: samples.iter().map(|s| figure(&s.usage)).max().unwrap_or(0),

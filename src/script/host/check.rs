@@ -54,7 +54,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("add", |metric: &mut Metric| number(metric, 1.0));
     engine.register_fn("set", |metric: &mut Metric, value: i64| number(metric, value as f64));
     engine.register_fn("set", |metric: &mut Metric, value: f64| number(metric, value));
-    engine.on_print(|line| log(line));
+    engine.on_print(log);
     engine.on_debug(|line, _, position| log(&format!("{position:?} {line}")));
 }
 

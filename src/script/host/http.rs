@@ -124,6 +124,10 @@ fn register_state(engine: &mut Engine) {
 }
 
 /// Runs a closure with its samples under a group, and records `group_duration`. The closure may make requests.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "Rhai hands host functions their context and arguments by value"
+)]
 fn group(
     context: NativeCallContext,
     user: &mut Handle,
@@ -205,7 +209,7 @@ fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
             call.body = CallBody::Bytes(Bytes::from(json.to_string()), "application/json");
         }
         "form" => call.body = CallBody::Form(pairs("form", given)?),
-        "body" => call.body = CallBody::Bytes(raw_body(given)?, "text/plain; charset=utf-8"),
+        "body" => call.body = CallBody::Bytes(raw_body(&given)?, "text/plain; charset=utf-8"),
         "multipart" => call.body = CallBody::Multipart(multipart(given)?),
         "query" => {
             let pairs = pairs("query", given)?;
@@ -234,7 +238,7 @@ fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
                 Some(count.ok_or_else(|| runtime_error("`redirects` is a count, 0 or more"))?);
         }
         "basic_auth" => call.basic_auth = Some(credentials(given)?),
-        "expect" => call.expect = statuses(given)?,
+        "expect" => call.expect = statuses(&given)?,
         other => return Err(unknown_option(other)),
     }
     Ok(())
@@ -300,14 +304,14 @@ fn pairs(option: &str, given: Dynamic) -> Fallible<Vec<(String, String)>> {
     Ok(out)
 }
 
-fn raw_body(given: Dynamic) -> Fallible<Bytes> {
+fn raw_body(given: &Dynamic) -> Fallible<Bytes> {
     if let Some(blob) = given.read_lock::<Blob>() {
         return Ok(Bytes::from(blob.clone()));
     }
     if let Some(file) = given.read_lock::<FileContent>() {
         return Ok(file.content.clone());
     }
-    text("body", &given).map(Bytes::from)
+    text("body", given).map(Bytes::from)
 }
 
 fn multipart(given: Dynamic) -> Fallible<Vec<MultipartField>> {
@@ -343,7 +347,7 @@ fn credentials(given: Dynamic) -> Fallible<(String, String)> {
     Ok((text("user", name)?, text("password", password)?))
 }
 
-fn statuses(given: Dynamic) -> Fallible<Vec<u16>> {
+fn statuses(given: &Dynamic) -> Fallible<Vec<u16>> {
     let one = |value: &Dynamic| {
         let status = value.as_int().ok().and_then(|n| u16::try_from(n).ok());
         status.filter(|n| (100..1000).contains(n)).ok_or_else(|| {
@@ -352,7 +356,7 @@ fn statuses(given: Dynamic) -> Fallible<Vec<u16>> {
     };
     match given.read_lock::<Array>() {
         Some(items) => items.iter().map(one).collect(),
-        None => Ok(vec![one(&given)?]),
+        None => Ok(vec![one(given)?]),
     }
 }
 

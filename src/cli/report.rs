@@ -1,0 +1,164 @@
+//! `rhaid report`: the history, one run again, or several beside each other.
+
+use super::CliError;
+use super::args::{GlobalArgs, ReportArgs, ReportFormat};
+use super::exit::ExitCode;
+use super::printer::{Printer, plural};
+use super::run::{text_options, write_file};
+use super::settings::ReportRequest;
+use crate::report::{self, CompareOptions, Format, TextOptions};
+use crate::store::{ListFilter, Store, StoreError, StoreErrorKind};
+
+/// Does what `report` was asked to do.
+///
+/// # Errors
+/// Exit code 104: no such run, no database, runs that cannot be compared.
+pub fn report(
+    args: &ReportArgs,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let request = ReportRequest::new(args)
+        .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
+    match request {
+        ReportRequest::Table => history(args, global, printer),
+        ReportRequest::Show(names) => show(args, &names, global, printer),
+        ReportRequest::Remove(names) => remove(&names, global, printer),
+    }
+}
+
+fn store_error(error: &StoreError) -> CliError {
+    CliError::plain(ExitCode::Invalid, error.to_string())
+}
+
+fn format_of(format: ReportFormat) -> Format {
+    match format {
+        ReportFormat::Table => Format::Table,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Markdown => Format::Markdown,
+        ReportFormat::Csv => Format::Csv,
+    }
+}
+
+fn open(global: &GlobalArgs) -> Result<Store, CliError> {
+    Store::open_read_only(&global.db).map_err(|error| store_error(&error))
+}
+
+/// A run by number, `last~1`, name, run id, or the newest with a tag (`key=value`).
+///
+/// # Errors
+/// What the store says; an unknown run.
+pub(super) fn resolve(store: &Store, reference: &str) -> Result<i64, StoreError> {
+    store.resolve(reference).or_else(|error| {
+        let (key, value) = match reference.split_once('=') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (reference, None),
+        };
+        let filter = ListFilter {
+            tag: Some((key.to_owned(), value)),
+            limit: Some(1),
+            ..ListFilter::default()
+        };
+        store.list(&filter)?.first().map(|row| row.id).ok_or(error)
+    })
+}
+
+fn history(
+    args: &ReportArgs,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let format = format_of(args.format);
+    let rows = match Store::open_read_only(&global.db) {
+        Ok(store) => {
+            let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+            let first = args.tag.first().map(|(key, value)| (key.clone(), Some(value.clone())));
+            let filter = ListFilter {
+                tag: first,
+                limit: limit.filter(|_| args.tag.len() < 2),
+                ..ListFilter::default()
+            };
+            let mut rows = store.list(&filter).map_err(|error| store_error(&error))?;
+            rows.retain(|row| args.tag.iter().all(|(key, value)| row.tags.get(key) == Some(value)));
+            rows.truncate(limit.unwrap_or(usize::MAX));
+            rows
+        }
+        Err(error) if matches!(error.kind, StoreErrorKind::Missing) => Vec::new(),
+        Err(error) => return Err(store_error(&error)),
+    };
+    if rows.is_empty() && format == Format::Table {
+        printer.talk(&format!(
+            "no runs in {}; `rhaid run scripts/journey.rhai --demo` makes one",
+            global.db.display()
+        ));
+        return Ok(ExitCode::Passed);
+    }
+    give(args, &report::history(&rows, format, &text_options(printer)), printer)
+}
+
+fn show(
+    args: &ReportArgs,
+    names: &[String],
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let store = open(global)?;
+    let mut names = names.to_vec();
+    if let Some(baseline) = &args.baseline {
+        names.insert(0, baseline.clone());
+    }
+    let mut records = Vec::new();
+    for name in &names {
+        let id = resolve(&store, name).map_err(|error| store_error(&error))?;
+        records.push(store.load(id).map_err(|error| store_error(&error))?);
+    }
+    let format = format_of(args.format);
+    let [first, others @ ..] = records.as_slice() else { return Ok(ExitCode::Passed) };
+    let options = TextOptions {
+        stored_in: Some(global.db.display().to_string()),
+        previous: store.previous(first.id).ok().flatten(),
+        ..text_options(printer)
+    };
+    if others.is_empty() {
+        return give(args, &report::render(first, format, &options), printer);
+    }
+    let mut text = String::new();
+    let mut has_regression = false;
+    for other in others {
+        let comparison = report::compare(first, other, CompareOptions { force: args.force })
+            .map_err(|unlike| {
+                CliError::new(
+                    ExitCode::Invalid,
+                    unlike.to_string(),
+                    "--force compares them all the same",
+                )
+            })?;
+        has_regression |= comparison.has_regression();
+        text.push_str(&comparison.render(format, &options));
+    }
+    let code = give(args, &text, printer)?;
+    // Only a comparison with a named baseline judges; two runs side by side are just shown.
+    Ok(if has_regression && args.baseline.is_some() { ExitCode::Regression } else { code })
+}
+
+fn remove(names: &[String], global: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {
+    let store = Store::open(&global.db).map_err(|error| store_error(&error))?;
+    let ids = names
+        .iter()
+        .map(|name| store.resolve(name))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| store_error(&error))?;
+    for id in &ids {
+        store.remove(*id).map_err(|error| store_error(&error))?;
+    }
+    printer.talk(&format!("deleted {}", plural(ids.len() as u64, "run")));
+    Ok(ExitCode::Passed)
+}
+
+fn give(args: &ReportArgs, text: &str, printer: &Printer) -> Result<ExitCode, CliError> {
+    match &args.output {
+        Some(path) => write_file(path, text)?,
+        None => printer.data(text),
+    }
+    Ok(ExitCode::Passed)
+}

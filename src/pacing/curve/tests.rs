@@ -1,3 +1,5 @@
+//! Arrivals are exact for whole stages, never drift and never go back.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Wishes laid over each other, and what is refused.
+
 use std::time::Duration;
 
 use super::*;

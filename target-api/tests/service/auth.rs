@@ -1,3 +1,5 @@
+//! Signing in and out.
+
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};

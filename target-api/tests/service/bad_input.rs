@@ -1,3 +1,5 @@
+//! What clients get wrong.
+
 use serde_json::json;
 
 use crate::support::{Client, start};

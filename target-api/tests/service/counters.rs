@@ -1,3 +1,5 @@
+//! The witness: requests received.
+
 use std::time::Duration;
 
 use serde_json::json;

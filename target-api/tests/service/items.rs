@@ -1,3 +1,5 @@
+//! Items.
+
 use serde_json::json;
 
 use crate::support::{Client, start};

@@ -1,3 +1,5 @@
+//! Intentional latency.
+
 use std::time::Duration;
 
 use target_api::{Options, ServeError};

@@ -1,3 +1,5 @@
+//! The OpenAPI document says what the router does.
+
 use serde_json::Value;
 
 use crate::support::{Client, start};

@@ -1,3 +1,5 @@
+//! The bounded database pool.
+
 use std::time::Duration;
 
 use crate::support::{Client, metric, start, wait_for_metric};

@@ -1,3 +1,5 @@
+//! The binary as a process.
+
 use std::path::Path;
 use std::process::Stdio;
 

@@ -1,3 +1,5 @@
+//! The same data each time.
+
 use serde_json::Value;
 
 use crate::support::{Client, start};

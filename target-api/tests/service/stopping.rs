@@ -1,3 +1,5 @@
+//! Clean shutdown.
+
 use std::time::Duration;
 
 use tokio::net::TcpStream;

@@ -1,3 +1,5 @@
+//! Teams and memberships.
+
 use serde_json::json;
 
 use crate::support::{Client, metric, start};

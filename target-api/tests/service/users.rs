@@ -1,3 +1,5 @@
+//! Users and profiles.
+
 use serde_json::{Value, json};
 
 use crate::support::{Client, start};

@@ -144,10 +144,7 @@ pub struct ReportArgs {
     /// At most this many runs in the table
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub limit: Option<u64>,
-    /// The smallest change that counts as one, in percent
-    #[arg(long, value_name = "PERCENT", value_parser = values::percent)]
-    pub threshold_percent: Option<f64>,
-    /// Delete without asking; overwrite the output file
+    /// Compare runs of different plans as well
     #[arg(long)]
     pub force: bool,
 }

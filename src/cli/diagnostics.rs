@@ -1,7 +1,8 @@
 //! Script errors with their line and a mark under the place. `miette` draws them; it is named only here.
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, SourceCode, SourceSpan, SpanContents,
 };
 
 use super::CliError;
@@ -14,8 +15,38 @@ use crate::script::{Finding, ScriptError};
 struct Shown {
     message: String,
     hint: Option<String>,
-    source: Option<NamedSource<String>>,
+    line: Option<Line>,
+}
+
+/// The one line of a file that is shown.
+#[derive(Debug)]
+struct Line {
+    file: String,
+    text: String,
+    /// 0-based.
+    number: usize,
+    /// Byte offset of the place within `text`.
     offset: usize,
+}
+
+impl SourceCode for Line {
+    fn read_span<'a>(
+        &'a self,
+        _span: &SourceSpan,
+        _lines_before: usize,
+        _lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let whole = SourceSpan::from((0, self.text.len()));
+        let contents = MietteSpanContents::new_named(
+            self.file.clone(),
+            self.text.as_bytes(),
+            whole,
+            self.number,
+            0,
+            1,
+        );
+        Ok(Box::new(contents))
+    }
 }
 
 impl std::fmt::Display for Shown {
@@ -32,44 +63,28 @@ impl Diagnostic for Shown {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        self.line.as_ref().map(|line| line as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.source.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::underline((self.offset, 1)))))
+        let line = self.line.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::underline((line.offset, 1)))))
     }
 }
 
 impl Shown {
     fn of(finding: &Finding) -> Self {
-        let placed = finding.line > 0;
-        // The lines before are not shown, but counted.
-        let before = "\n".repeat(finding.line.saturating_sub(1));
-        let line = harmless(&finding.source_line);
-        let column = line
-            .char_indices()
-            .nth(finding.column.saturating_sub(1))
-            .map_or(line.len(), |(at, _)| at);
-        let message = if placed {
-            finding.message.clone()
-        } else {
-            format!("{}: {}", finding.file, finding.message)
-        };
-        Self {
-            message: format!(
-                "{}{}",
-                if placed {
-                    format!("{}:{}:{}: ", finding.file, finding.line, finding.column)
-                } else {
-                    String::new()
-                },
-                message
-            ),
-            hint: finding.hint.clone(),
-            offset: before.len() + column.min(line.len().saturating_sub(1)),
-            source: placed.then(|| NamedSource::new(&finding.file, format!("{before}{line}"))),
-        }
+        let text = harmless(&finding.source_line);
+        let column = finding.column.saturating_sub(1);
+        let offset =
+            text.char_indices().nth(column).map_or(text.len().saturating_sub(1), |(at, _)| at);
+        let line = (finding.line > 0 && !text.is_empty()).then(|| Line {
+            file: finding.file.clone(),
+            number: finding.line - 1,
+            offset,
+            text,
+        });
+        Self { message: finding.to_string(), hint: finding.hint.clone(), line }
     }
 }
 

@@ -44,22 +44,17 @@ fn open(global: &GlobalArgs) -> Result<Store, CliError> {
     Store::open_read_only(&global.db).map_err(|error| store_error(&error))
 }
 
-/// A run by number, `last~1`, name, run id, or the newest with a tag (`key=value`).
+/// A run by number, `last~1`, name or run id; or the newest that has the reference as a tag, as its value or as `key=value`.
 ///
 /// # Errors
 /// What the store says; an unknown run.
 pub(super) fn resolve(store: &Store, reference: &str) -> Result<i64, StoreError> {
     store.resolve(reference).or_else(|error| {
-        let (key, value) = match reference.split_once('=') {
-            Some((key, value)) => (key, Some(value.to_owned())),
-            None => (reference, None),
+        let has_tag = |(key, value): (&String, &String)| {
+            key == reference || value == reference || format!("{key}={value}") == reference
         };
-        let filter = ListFilter {
-            tag: Some((key.to_owned(), value)),
-            limit: Some(1),
-            ..ListFilter::default()
-        };
-        store.list(&filter)?.first().map(|row| row.id).ok_or(error)
+        let rows = store.list(&ListFilter::default())?;
+        rows.iter().find(|row| row.tags.iter().any(has_tag)).map(|row| row.id).ok_or(error)
     })
 }
 

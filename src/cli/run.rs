@@ -243,15 +243,6 @@ fn write_files(settings: &RunSettings, record: &RunRecord) -> Result<(), CliErro
             ReportKind::Markdown => Format::Markdown,
             ReportKind::Json => Format::Json,
             ReportKind::Csv => Format::Csv,
-            ReportKind::Html | ReportKind::Junit => {
-                let message =
-                    format!("{}: this kind of report is not written yet", file.path.display());
-                return Err(CliError::new(
-                    ExitCode::Usage,
-                    message,
-                    "the kinds are .md, .json and .csv",
-                ));
-            }
         };
         write_file(&file.path, &report::render(record, format, &TextOptions::default()))?;
     }

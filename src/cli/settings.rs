@@ -159,8 +159,6 @@ pub struct RunSettings {
     pub destinations: Destinations,
     /// Stack of a user's script in bytes, when given.
     pub vu_stack_bytes: Option<u64>,
-    /// Questions are answered by yes.
-    pub assumes_yes: bool,
 }
 
 impl RunSettings {
@@ -200,7 +198,6 @@ impl RunSettings {
                 shows_progress: !output.no_progress && !global.quiet,
             },
             vu_stack_bytes: engine.vu_stack,
-            assumes_yes: target.yes,
         })
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! This room never writes to a terminal or a file, and knows no output. Executors know only the trait
-//! [`VirtualUser`](vu::VirtualUser), so their tests run on virtual time with users whose durations are declared.
+//! `VirtualUser`, so their tests run on virtual time with users whose durations are declared.
 //!
 //! Common mistakes: holding a `RefCell` borrow over an await; spawning with `tokio::spawn` instead of the scenario's
 //! `JoinSet`; reading a clock other than the run's. To add an executor: a variant in `plan::Executor`, its arithmetic in

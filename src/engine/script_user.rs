@@ -135,6 +135,7 @@ impl ScriptUser {
     /// Runs one function of the script to its end.
     async fn run(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
         self.user.begin(function, self.iterations);
+        self.user.set_phase(self.shape.phase_at(self.due));
         match self.around.host.task(function, &self.user) {
             Ok(task) => self.drive(task, stop).await.0,
             Err(error) => self.no_stack(function, &error.to_string(), error.hint()),
@@ -241,6 +242,7 @@ impl ScriptUser {
         };
         let last = hops.pop().expect("an exchange for each hop, at least one");
         self.due = record.hop(&last, due.get(), true);
+        self.user.set_phase(self.shape.phase_at(self.due));
         Resumption::Reply(reply(call, last))
     }
 
@@ -250,7 +252,9 @@ impl ScriptUser {
         let mut request = Request::new(method, call.url.clone());
         request.headers = self.around.headers.clone();
         let (content_type, content) = encode(&call.body);
-        if let Some(kind) = content_type {
+        if let Some(kind) = content_type
+            && !request.headers.contains_key(http::header::CONTENT_TYPE)
+        {
             request.headers.insert(http::header::CONTENT_TYPE, kind);
         }
         request.body = content;

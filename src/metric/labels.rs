@@ -39,7 +39,7 @@ impl Labels {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<String> {
         match key {
-            "name" => Some(self.name.to_string()),
+            "name" | "check" => Some(self.name.to_string()),
             "method" => Some(self.method.to_string()),
             "status" => Some(self.status.to_string()),
             "task" => Some(self.task.to_string()),

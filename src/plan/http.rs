@@ -9,7 +9,8 @@ use super::error::PlanError;
 use super::layers::{HttpWishes, Wishes};
 use crate::metric::spelling::nearest;
 
-const TRANSPORTS: [&str; 2] = ["reqwest", "direct"];
+/// The transports that can be chosen. A second one, `direct`, has its name reserved.
+const TRANSPORTS: [&str; 1] = ["reqwest"];
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// The settings of the highest layer that has each, over the defaults. Headers add up: one of the same name, whatever its
@@ -54,7 +55,7 @@ fn apply(wishes: &HttpWishes, settings: &mut HttpSettings) {
 fn check_transport(transport: &str, problems: &mut Vec<PlanError>) {
     if !TRANSPORTS.contains(&transport) {
         let reason = nearest(transport, TRANSPORTS).map_or_else(
-            || "the transports are reqwest and direct".to_owned(),
+            || "the transport is reqwest".to_owned(),
             |word| format!("did you mean {word}?"),
         );
         problems.push(unusable("transport", transport, &reason));

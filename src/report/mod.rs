@@ -1,7 +1,7 @@
 //! Records to bytes: what a run looks like at its end, in the history and beside another one.
 //!
 //! Every function here is pure. A [`view::RunView`] holds every figure that any format shows, computed once from a
-//! [`RunRecord`](crate::record::RunRecord); text, JSON, CSV and Markdown only lay it out, so that no two of them can
+//! [`RunRecord`]; text, JSON, CSV and Markdown only lay it out, so that no two of them can
 //! disagree. Text of scripts and targets loses its control characters on the way in. This room knows no terminal, no file
 //! and no database; `tabled` is named only here.
 

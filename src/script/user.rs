@@ -49,6 +49,7 @@ pub struct User {
     pub(crate) cookies: RefCell<Vec<CookieChange>>,
     tags: RefCell<Tags>,
     group: RefCell<Arc<str>>,
+    phase: RefCell<Arc<str>>,
     pub(crate) random: RefCell<Pcg64Mcg>,
     observer: Rc<dyn Observer>,
 }
@@ -93,6 +94,7 @@ impl User {
             cookies: RefCell::new(Vec::new()),
             tags: RefCell::new(seed.tags.clone()),
             group: RefCell::new("".into()),
+            phase: RefCell::new("".into()),
             random: RefCell::new(random),
             observer,
             seed,
@@ -147,6 +149,17 @@ impl User {
     #[must_use]
     pub fn group(&self) -> Arc<str> {
         self.group.borrow().clone()
+    }
+
+    /// The phase that the engine last said it is.
+    #[must_use]
+    pub fn phase(&self) -> Arc<str> {
+        self.phase.borrow().clone()
+    }
+
+    /// The engine says which phase it is.
+    pub fn set_phase(&self, phase: Arc<str>) {
+        *self.phase.borrow_mut() = phase;
     }
 
     pub(crate) fn set_group(&self, group: Arc<str>) {

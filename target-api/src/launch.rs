@@ -57,6 +57,12 @@ fn report(error: &ServeError) {
     eprintln!("error: {error}");
 }
 
+/// Says in the operator's log that a query failed; the client is told nothing of it.
+#[expect(clippy::print_stderr, reason = "the operator's log")]
+pub(crate) fn log(error: &rusqlite::Error) {
+    eprintln!("target-api: a query failed: {error}");
+}
+
 fn serve_until_signalled(options: Options) -> Result<(), ServeError> {
     // Without it the limit is what it was, which serves fewer connections but serves.
     let _ = rlimit::increase_nofile_limit(u64::MAX);

@@ -83,9 +83,6 @@ pub struct TargetArgs {
         value_delimiter = ','
     )]
     pub scenario: Vec<String>,
-    /// Do not ask before load on a target that is not on this machine
-    #[arg(long, env = "RHAID_YES", hide_env = true, value_parser = FalseyValueParser::new())]
-    pub yes: bool,
 }
 
 /// How much load, and for how long.
@@ -164,8 +161,8 @@ pub struct HttpArgs {
     /// Proxy for all requests; none is taken from the environment
     #[arg(long, value_name = "URL", env = "RHAID_PROXY", hide_env = true)]
     pub proxy: Option<String>,
-    /// Who makes the requests: `direct` is fastest, `reqwest` knows HTTP/2 and proxies
-    #[arg(long, env = "RHAID_TRANSPORT", hide_env = true, value_parser = ["auto", "direct", "reqwest"])]
+    /// Who makes the requests; `auto` chooses
+    #[arg(long, env = "RHAID_TRANSPORT", hide_env = true, value_parser = ["auto", "reqwest"])]
     pub transport: Option<String>,
 }
 
@@ -218,7 +215,7 @@ pub struct OutputArgs {
     /// Write the run's record as JSON
     #[arg(long, value_name = "FILE", env = "RHAID_JSON", hide_env = true)]
     pub json: Option<PathBuf>,
-    /// Write a report, its kind by extension: .html .md .json .csv .xml (JUnit); repeatable
+    /// Write a report, its kind by extension: .md .json .csv; repeatable
     #[arg(long, value_name = "FILE", env = "RHAID_REPORT_FILE", hide_env = true, value_parser = values::report_file)]
     pub report_file: Vec<ReportFile>,
     /// Do not store the run

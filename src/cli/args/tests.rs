@@ -77,7 +77,7 @@ fn a_refusal_says_what_would_work() {
         (["--rate", "200"], "200/s"),
         (["--peak", "many"], "200/s"),
         (["--http", "3"], "1.1"),
-        (["--report-file", "x.pdf"], ".html"),
+        (["--report-file", "x.pdf"], ".md"),
         (["--vu-stack", "1XB"], "MiB"),
         (["--durations", "1s"], "--duration"),
     ] {

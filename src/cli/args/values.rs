@@ -166,16 +166,12 @@ pub(super) fn output(text: &str) -> Result<OutputSpec, String> {
 /// What a report file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReportKind {
-    /// Self-contained page.
-    Html,
     /// Markdown.
     Markdown,
     /// The run's record.
     Json,
     /// A row for each step.
     Csv,
-    /// JUnit XML, a case for each threshold.
-    Junit,
 }
 
 /// A report and where it goes.
@@ -193,33 +189,14 @@ pub(super) fn report_file(text: &str) -> Result<ReportFile, String> {
     let extension =
         Path::new(text).extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     let kind = match extension.as_str() {
-        "html" | "htm" => ReportKind::Html,
         "md" | "markdown" => ReportKind::Markdown,
         "json" => ReportKind::Json,
         "csv" => ReportKind::Csv,
-        "xml" => ReportKind::Junit,
         _ => {
-            return Err(
-                "its extension says the kind: .html, .md, .json, .csv or .xml (JUnit)".to_owned()
-            );
+            return Err("its extension says the kind: .md, .json or .csv".to_owned());
         }
     };
     Ok(ReportFile { kind, path })
-}
-
-/// A percentage of zero or more, with or without `%`.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
-    let number: f64 = text
-        .trim()
-        .trim_end_matches('%')
-        .trim()
-        .parse()
-        .map_err(|_| "write a percentage such as 5 or 5%".to_owned())?;
-    if number.is_finite() && number >= 0.0 {
-        Ok(number)
-    } else {
-        Err("it must be zero or more".to_owned())
-    }
 }
 
 /// `constant` or `poisson`.
@@ -289,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_extension_says_the_kind_of_report() {
-        assert_eq!(report_file("out/r.XML").map(|f| f.kind), Ok(ReportKind::Junit));
+        assert_eq!(report_file("out/r.CSV").map(|f| f.kind), Ok(ReportKind::Csv));
         assert!(report_file("report").is_err() && report_file("r.pdf").is_err());
         assert_eq!(output("json=a=b.jsonl"), Ok(OutputSpec::Json("a=b.jsonl".into())));
         assert!(
@@ -302,8 +279,7 @@ mod tests {
         for text in ["NaN", "inf", "-1", "0", ""] {
             assert!(factor(text).is_err(), "{text}");
         }
-        assert_eq!(percent("5 %"), Ok(5.0));
-        assert!(percent("NaN").is_err() && pair("=x").is_err() && pair("x").is_err());
+        assert!(pair("=x").is_err() && pair("x").is_err());
         assert_eq!(pair("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
     }
 }

@@ -78,6 +78,12 @@ fn register_properties(engine: &mut Engine) {
         .register_get("scenario", |user: &mut Handle| ImmutableString::from(&*user.scenario()))
         .register_get("task", |user: &mut Handle| ImmutableString::from(&*user.task()))
         .register_get("data", |user: &mut Handle| user.data.borrow().clone())
+        .register_set("id", |_: &mut Handle, _: Dynamic| read_only("id"))
+        .register_set("iteration", |_: &mut Handle, _: Dynamic| read_only("iteration"))
+        .register_set("scenario", |_: &mut Handle, _: Dynamic| read_only("scenario"))
+        .register_set("task", |_: &mut Handle, _: Dynamic| read_only("task"))
+        .register_set("data", |_: &mut Handle, _: Dynamic| read_only("data"))
+        .register_set("vars", |_: &mut Handle, _: Dynamic| read_only("vars"))
         .register_get("vars", |user: &mut Handle| user.vars.borrow().clone())
         .register_indexer_get(|user: &mut Handle, name: &str| {
             user.vars.borrow().get(name).cloned().unwrap_or(Dynamic::UNIT)
@@ -87,6 +93,12 @@ fn register_properties(engine: &mut Engine) {
         })
         .register_fn("to_string", |user: &mut Handle| format!("user {}", user.id()))
         .register_fn("to_debug", |user: &mut Handle| format!("user {}", user.id()));
+}
+
+fn read_only(property: &str) -> Fallible<()> {
+    Err(runtime_error(format!(
+        "`user.{property}` cannot be changed; keep values under a name of your own, such as user.token"
+    )))
 }
 
 fn register_state(engine: &mut Engine) {

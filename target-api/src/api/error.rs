@@ -75,17 +75,12 @@ impl From<DatabaseError> for ApiError {
                 Self::unavailable("database_busy", "another process has locked the database")
             }
             DatabaseError::Query(error) => {
-                log(&error);
+                crate::launch::log(&error);
                 let message = "the service could not answer; its log says why";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
             }
         }
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the operator's log; the client is told nothing of it")]
-fn log(error: &rusqlite::Error) {
-    eprintln!("target-api: a query failed: {error}");
 }
 
 impl IntoResponse for ApiError {

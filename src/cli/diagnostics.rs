@@ -25,8 +25,9 @@ struct Line {
     text: String,
     /// 0-based.
     number: usize,
-    /// Byte offset of the place within `text`.
+    /// Byte offset of the place within `text`, and the length of the word there.
     offset: usize,
+    length: usize,
 }
 
 impl SourceCode for Line {
@@ -68,7 +69,7 @@ impl Diagnostic for Shown {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let line = self.line.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::underline((line.offset, 1)))))
+        Some(Box::new(std::iter::once(LabeledSpan::underline((line.offset, line.length)))))
     }
 }
 
@@ -81,11 +82,18 @@ impl Shown {
         let line = (finding.line > 0 && !text.is_empty()).then(|| Line {
             file: finding.file.clone(),
             number: finding.line - 1,
+            length: word_length(&text[offset..]),
             offset,
             text,
         });
         Self { message: finding.to_string(), hint: finding.hint.clone(), line }
     }
+}
+
+/// Bytes of the word that a text begins with; at least its first character.
+fn word_length(text: &str) -> usize {
+    let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    word.max(text.chars().next().map_or(1, char::len_utf8))
 }
 
 /// All findings, one below the other.

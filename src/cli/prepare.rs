@@ -42,7 +42,8 @@ pub fn prepare(
     env: &BTreeMap<String, String>,
     printer: &Printer,
 ) -> Result<Prepared, CliError> {
-    let seed = wishes.seed.unwrap_or_else(rand::random);
+    // Short enough to be typed again with --seed.
+    let seed = wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let script = load(source, wishes, env, seed)
         .map_err(|error| diagnostics::script_error(&error, ExitCode::Invalid, printer))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

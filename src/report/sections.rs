@@ -2,7 +2,7 @@
 
 use super::grid::{Column, Grid};
 use super::show::{self, NOT_AVAILABLE};
-use super::view::{RequestsView, RunView, TimesView};
+use super::view::{MetricView, RequestsView, RunView, TimesView};
 use crate::metric::MetricKind;
 use crate::units::show_count;
 
@@ -93,7 +93,25 @@ pub(super) fn errors(view: &RunView) -> Grid {
     grid
 }
 
-/// Custom and built-in metrics.
+/// Counters of the totals, and times that are those of the steps.
+const TOLD_ELSEWHERE: [&str; 7] = [
+    "http_reqs",
+    "iterations",
+    "dropped_iterations",
+    "data_sent",
+    "data_received",
+    "http_req_duration",
+    "http_req_response_time",
+];
+
+/// Whether another section shows a metric, or it is a part of a request that never took any time.
+fn is_told_elsewhere(metric: &MetricView) -> bool {
+    let never_happened = metric.name.starts_with("http_req_")
+        && metric.distribution.is_some_and(|times| times.max.unwrap_or(0.0) <= 0.0);
+    TOLD_ELSEWHERE.contains(&metric.name.as_str()) || never_happened
+}
+
+/// Custom and built-in metrics that no other section tells.
 pub(super) fn metrics(view: &RunView) -> Grid {
     let mut grid = Grid::new(vec![
         Column::Words("metric"),
@@ -101,7 +119,7 @@ pub(super) fn metrics(view: &RunView) -> Grid {
         Column::Figures("value"),
         Column::Words("detail"),
     ]);
-    for metric in &view.metrics {
+    for metric in view.metrics.iter().filter(|metric| !is_told_elsewhere(metric)) {
         let (value, detail) = match (metric.kind, metric.distribution) {
             (MetricKind::Rate, _) => (
                 metric.value.map_or(NOT_AVAILABLE.to_owned(), |v| show::percent(v) + " %"),

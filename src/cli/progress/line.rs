@@ -32,7 +32,7 @@ pub struct ProgressLine {
     pub error_ratio: Option<f64>,
     /// Failed requests since the start.
     pub failed: u64,
-    /// Iterations completed since the start.
+    /// Iterations that came to their end since the start, well or not.
     pub iterations: u64,
     /// Iterations dropped since the start.
     pub dropped: u64,
@@ -63,7 +63,7 @@ impl ProgressLine {
             p95: snapshot.window_response_time().supported_quantile(Quantile::P95),
             error_ratio: (all > 0).then(|| failed as f64 / all as f64),
             failed: snapshot.totals.failed,
-            iterations: snapshot.totals.completed,
+            iterations: snapshot.totals.completed + snapshot.totals.failed_iterations,
             dropped: snapshot.totals.dropped,
             in_flight: snapshot.in_flight,
             backlog: snapshot.backlog,

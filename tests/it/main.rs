@@ -1,6 +1,10 @@
 //! The one integration binary. A new file gets a line here that says what belongs in it.
 
+/// What is counted is what happened: record, database and service agree under every executor and fault.
+mod accuracy;
 /// Every journey in `scripts/` compiles and becomes a plan: examples cannot rot.
 mod scripts;
+/// Starts the program, the sample service and a faulty one for the tests here.
+mod support;
 /// Laws of the source tree that no compiler knows: who imports whom, sizes, words, names, what lies where.
 mod tidy;

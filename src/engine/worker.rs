@@ -189,10 +189,11 @@ pub(super) fn surroundings(
         clock,
         script_error: Rc::new(Cell::new(false)),
         abort_on_script_error: shared.plan.abort_on_script_error,
+        trace: None,
     }
 }
 
-fn factory(
+pub(super) fn factory(
     around: &Rc<Surroundings>,
     shape: &Rc<Shape>,
     plan: &Plan,

@@ -20,7 +20,8 @@ fn wait_for(what: &str, mut look: impl FnMut() -> bool) {
 /// Waits until the load has gone on for a second, so that signals are listened for.
 #[track_caller]
 fn wait_for_first_second(running: &Running) {
-    wait_for("the first second", || running.stderr().contains("in flight"));
+    let seen = poll(SOON, || running.stderr().contains("in flight").then_some(()));
+    assert!(seen.is_some(), "no first second: {}", running.stderr());
 }
 
 /// Runs the script `text`, which is stored as `broken.rhai`, and gives the record too.
@@ -211,12 +212,10 @@ fn an_array_without_end_is_a_script_error() {
 #[test]
 fn a_spawned_service_is_stopped_with_all_it_started() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("free").port();
-    let url = format!("http://127.0.0.1:{port}");
     // The shell stays between: it is the group that is stopped.
     let command = format!("'{}' target-api --port {port}; true", env!("CARGO_BIN_EXE_rhaid"));
-    let path = format!("{url}/api/health");
-    let mut rhaid = Rhaid::new().args(["run", &path, "--spawn", &command, "-u", "2", "-d", "2s"]);
-    rhaid = rhaid.args(["--target", &url]);
+    let url = format!("http://127.0.0.1:{port}/api/health");
+    let mut rhaid = Rhaid::new().args(["run", &url, "--spawn", &command, "-u", "2", "-d", "2s"]);
     let running = rhaid.spawn();
     wait_for_first_second(&running);
     let shell = children(running.pid());

@@ -108,16 +108,29 @@ fn data_of_setup_reaches_every_user_and_teardown() {
     let text = r#"
 let options = #{ load: #{ vus: 3, per_vu: true, iterations: 4 } };
 fn setup() { #{ word: "hello" } }
-fn browse(user) { if user.data.word != "hello" { user.fail("no data"); } counter("greeted").add(1); }
+fn browse(user) { if user.data.word != "hello" { user.fail("no data"); } counter("greeted").add(1); user.sleep("50ms"); }
 fn teardown(data) { print(`bye after ${data.word}`); }
 "#;
     let (_rhaid, ended, record) = run_script(text, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(record["errors"], serde_json::json!([]));
+    assert_eq!(record["totals"]["vus_max"], 3, "even in less than a second");
     let metrics = record["metrics"].as_array().expect("metrics");
     let greeted = metrics.iter().find(|metric| metric["name"] == "greeted").expect("a counter");
     assert_eq!(greeted["value"].as_f64(), Some(12.0));
     assert_eq!(ended.stderr.matches("bye after hello").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn a_script_that_cannot_be_run_is_shown_with_its_line_and_a_mark() {
+    let rhaid = Rhaid::new();
+    rhaid.script("wrong.rhai", "fn browse(user) {\n    let r = 5;\n    r.nothing();\n}\n");
+    let mut rhaid = rhaid.args(["run", "wrong.rhai"]);
+    let ended = rhaid.run();
+    assert_eq!(ended.code, Some(104), "{}", ended.stderr);
+    assert!(ended.stderr.contains("wrong.rhai:3:7"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 │     r.nothing();\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("·       ─\n"), "{}", ended.stderr);
 }
 
 /// Throws in each iteration, at line 4, column 28.

@@ -2,7 +2,11 @@
 
 /// What is counted is what happened: record, database and service agree under every executor and fault.
 mod accuracy;
-/// Every journey in `scripts/` compiles and becomes a plan: examples cannot rot.
+/// How runs begin and end: kills, broken scripts, services started for a run.
+mod lifecycle;
+/// What many users cost.
+mod scale;
+/// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
 /// Starts the program, the sample service and a faulty one for the tests here.
 mod support;

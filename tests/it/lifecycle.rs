@@ -130,7 +130,7 @@ fn a_script_that_cannot_be_run_is_shown_with_its_line_and_a_mark() {
     assert_eq!(ended.code, Some(104), "{}", ended.stderr);
     assert!(ended.stderr.contains("wrong.rhai:3:7"), "{}", ended.stderr);
     assert!(ended.stderr.contains("3 │     r.nothing();\n"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("·       ─\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("·       ───────\n"), "{}", ended.stderr);
 }
 
 /// Throws in each iteration, at line 4, column 28.

@@ -123,6 +123,5 @@ pub(super) fn script_error(error: &ScriptError, code: ExitCode, printer: &Printe
         message: error.to_string(),
         hint: None,
         rendered: Some(render(&error.findings, printer)),
-        findings: error.findings.clone(),
     }
 }

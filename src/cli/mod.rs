@@ -30,8 +30,6 @@ use args::{Cli, Command, GlobalArgs};
 use exit::ExitCode;
 use printer::Printer;
 
-use crate::script::Finding;
-
 /// A command that cannot do what it was asked, said in one paragraph.
 #[derive(Debug, Clone)]
 pub struct CliError {
@@ -43,27 +41,19 @@ pub struct CliError {
     pub hint: Option<String>,
     /// The whole text, when it is already laid out (script errors with their lines).
     pub rendered: Option<String>,
-    /// What is wrong with a script, place by place.
-    pub findings: Vec<Finding>,
 }
 
 impl CliError {
     /// An error in one paragraph.
     #[must_use]
     pub fn new(code: ExitCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            hint: Some(hint.into()),
-            rendered: None,
-            findings: Vec::new(),
-        }
+        Self { code, message: message.into(), hint: Some(hint.into()), rendered: None }
     }
 
     /// An error whose message says the way out itself.
     #[must_use]
     pub fn plain(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, rendered: None, findings: Vec::new() }
+        Self { code, message: message.into(), hint: None, rendered: None }
     }
 
     fn print(&self, printer: &Printer) {

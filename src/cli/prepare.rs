@@ -129,7 +129,6 @@ pub fn thresholds(typed: &[ThresholdText]) -> Result<Vec<Threshold>, CliError> {
                 hint: error.hint(),
                 message: format!("--threshold '{}: {}': {error}", text.metric, text.expression),
                 rendered: None,
-                findings: Vec::new(),
             })
         })
         .collect()

@@ -11,8 +11,8 @@ use super::exit::{Ending, ExitCode};
 use super::prepare::{Prepared, prepare, thresholds};
 use super::printer::Printer;
 use super::progress::Progress;
-use super::settings::RunSettings;
-use super::target::{StartedTarget, find_process, reach_target};
+use super::settings::{RunSettings, TargetStart};
+use super::target::{StartedTarget, check_reachable, find_process};
 use crate::clock;
 use crate::engine::{EngineError, Run, RunConfig};
 use crate::pipeline::{JsonLines, Output, RunHead};
@@ -70,6 +70,22 @@ struct Outcome {
     signals: u32,
     has_script_error: bool,
     failure: Option<EngineError>,
+}
+
+fn reach_target(
+    plan: &Plan,
+    started: &mut Option<StartedTarget>,
+    start: Option<&TargetStart>,
+) -> Result<(), CliError> {
+    let Some(target) = plan.target.as_deref() else { return Ok(()) };
+    match (started, start) {
+        (
+            Some(started),
+            Some(TargetStart::Demo { ready_timeout } | TargetStart::Spawn { ready_timeout, .. }),
+        ) => started.wait_until_it_answers(target, *ready_timeout),
+        _ if plan.http.proxy.is_some() => Ok(()),
+        _ => check_reachable(target),
+    }
 }
 
 /// Raises the limit of open files and says when it is still too low.

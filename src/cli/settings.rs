@@ -125,16 +125,6 @@ pub enum TargetStart {
     },
 }
 
-impl TargetStart {
-    /// How long the target may take to answer.
-    #[must_use]
-    pub fn ready_timeout(&self) -> Duration {
-        match self {
-            Self::Demo { ready_timeout } | Self::Spawn { ready_timeout, .. } => *ready_timeout,
-        }
-    }
-}
-
 /// What a run may write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Destinations {

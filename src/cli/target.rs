@@ -13,7 +13,6 @@ use url::Url;
 use super::CliError;
 use super::exit::ExitCode;
 use super::settings::TargetStart;
-use crate::plan::Plan;
 use crate::watch::TargetProcess;
 
 /// How long a target may take to stop before it is killed.
@@ -190,27 +189,11 @@ fn reach(target: &str) -> Result<(), String> {
     Err(last)
 }
 
-/// Makes sure, before any load, that something answers at the plan's target.
+/// Connects to the target once, before any load.
 ///
 /// # Errors
-/// Exit code 104: nobody listens there, or a started target did not answer in time.
-pub fn reach_target(
-    plan: &Plan,
-    started: &mut Option<StartedTarget>,
-    start: Option<&TargetStart>,
-) -> Result<(), CliError> {
-    let Some(target) = plan.target.as_deref() else { return Ok(()) };
-    match (started, start) {
-        (Some(started), Some(start)) => {
-            started.wait_until_it_answers(target, start.ready_timeout())
-        }
-        _ if plan.http.proxy.is_some() => Ok(()),
-        _ => check_reachable(target),
-    }
-}
-
-/// Connects to the target once.
-fn check_reachable(target: &str) -> Result<(), CliError> {
+/// Exit code 104: nobody listens there.
+pub fn check_reachable(target: &str) -> Result<(), CliError> {
     reach(target).map_err(|why| {
         let hint = "start it, name another with --target, or use --demo (the sample service) or --spawn 'CMD'";
         CliError::new(ExitCode::Invalid, format!("the target {target} cannot be reached: {why}"), hint)

@@ -17,7 +17,6 @@
 //! `JoinSet`; reading a clock other than the run's. To add an executor: a variant in `plan::Executor`, its arithmetic in
 //! `pacing`, a function in `executor/` and its case in `executor::run_scenario`.
 
-mod dry;
 pub mod error;
 mod executor;
 mod recorder;
@@ -28,7 +27,6 @@ mod stop;
 mod vu;
 mod worker;
 
-pub use dry::{DryEvent, DryRequest, dry_run};
 pub use error::EngineError;
 pub use run::{Run, RunConfig, RunMessage};
 pub use stop::StopLevel;

@@ -221,7 +221,7 @@ async fn pass_on_stage(
     returned.map(Arc::new)
 }
 
-pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
+fn transport_options(http: &HttpSettings) -> TransportOptions {
     TransportOptions {
         connect_timeout: http.connect_timeout,
         max_body: usize::try_from(http.max_body_bytes).unwrap_or(usize::MAX),

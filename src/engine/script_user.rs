@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::dry::DryRequest;
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::vu::{IterationEnd, VirtualUser};
@@ -35,8 +33,8 @@ pub(super) struct Shape {
     pub(super) name: Arc<str>,
     pub(super) tasks: Vec<Arc<str>>,
     cumulative: Vec<f64>,
-    pub(super) on_start: Option<Arc<str>>,
-    pub(super) on_stop: Option<Arc<str>>,
+    on_start: Option<Arc<str>>,
+    on_stop: Option<Arc<str>>,
     /// Names with the ends of their spans, from the start of the run.
     phases: Vec<(Arc<str>, Duration)>,
     pub(super) think_time: ThinkTime,
@@ -96,17 +94,6 @@ pub(super) struct Surroundings {
     /// Set when a script error must end the run.
     pub(super) script_error: Rc<Cell<bool>>,
     pub(super) abort_on_script_error: bool,
-    /// Sees every request; only a dry run has one.
-    pub(super) trace: Option<Trace>,
-}
-
-/// A look at every request.
-pub(super) struct Trace(pub(super) Box<dyn Fn(DryRequest)>);
-
-impl fmt::Debug for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Trace")
-    }
 }
 
 /// One virtual user.
@@ -146,7 +133,7 @@ impl ScriptUser {
     }
 
     /// Runs one function of the script to its end.
-    pub(super) async fn run(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
+    async fn run(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
         self.user.begin(function, self.iterations);
         self.user.set_phase(self.shape.phase_at(self.due));
         match self.around.host.task(function, &self.user) {
@@ -433,20 +420,6 @@ impl Recording<'_> {
     fn record(&self, name: &Arc<str>, method: &str, sample: &RequestSample, message: String) {
         let method =
             if method == &*self.call.method { self.call.method.clone() } else { method.into() };
-        if let Some(trace) = &self.around.trace {
-            (trace.0)(DryRequest {
-                step: name.to_string(),
-                task: self.user.task().to_string(),
-                method: method.to_string(),
-                url: shown_url(&self.call.url),
-                status: sample.status,
-                service_time: sample.service_time(),
-                bytes_sent: sample.bytes_sent,
-                bytes_received: sample.bytes_received,
-                failed: sample.failed,
-                message: message.clone(),
-            });
-        }
         let labels = Labels {
             name: name.clone(),
             method,

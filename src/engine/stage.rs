@@ -8,12 +8,12 @@ use url::Url;
 
 use super::error::EngineError;
 use super::recorder::Recorder;
-use super::script_user::{ScriptUser, Shape, Surroundings};
+use super::script_user::{ScriptUser, Shape};
 use super::stop::{Stop, StopLevel};
 use super::worker::{Shared, local_runtime, surroundings};
 use crate::clock::RunClock;
 use crate::metric::Window;
-use crate::script::{Finding, Script, ScriptHost, TaskEnd, User, UserSeed};
+use crate::script::{ScriptHost, TaskEnd, User, UserSeed};
 
 /// What a stage left behind.
 #[derive(Debug)]
@@ -59,6 +59,25 @@ async fn call(
         ScriptHost::new(shared.script.clone(), clock, shared.limits, shared.stop_now.clone())?;
     let recorder = Rc::new(Recorder::new(0, clock));
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
+    let shape = Rc::new(Shape::of_stage(function));
+    let base = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok());
+    let seed = UserSeed {
+        id: 0,
+        scenario: function.into(),
+        seed: shared.plan.seed,
+        tags: shape.tags.clone(),
+    };
+    let user = Rc::new(User::new(seed, base, shared.plan.http.fold_ids, recorder.clone()));
+    let name: Arc<str> = function.into();
+    user.begin(&name, 0);
+    let task = around.host.stage_task(&name, &user, data).map_err(|error| EngineError::Stage {
+        function,
+        finding: Box::new(shared.script.finding_in_options(
+            "",
+            error.to_string(),
+            Some(error.hint().to_owned()),
+        )),
+    })?;
     let stop = Stop::new();
     let mut control = shared.control.clone();
     let own_stop = stop.clone();
@@ -71,51 +90,17 @@ async fn call(
             }
         }
     });
-    let (end, returned) = call_in(&around, shared, function, data, &stop).await;
+    let mut stage_user = ScriptUser::new(around, shape, user, shared.plan.seed);
+    let (end, returned) = stage_user.drive(task, &stop).await;
     listener.abort();
-    match finding_of(end, &shared.script) {
-        None => Ok(StageEnd { returned, window: recorder.take() }),
-        Some(finding) => Err(EngineError::Stage { function, finding: Box::new(finding) }),
-    }
-}
-
-/// Calls `setup` or `teardown` with a user of its own. The value is what it returned.
-pub(super) async fn call_in(
-    around: &Rc<Surroundings>,
-    shared: &Shared,
-    function: &'static str,
-    data: Option<&serde_json::Value>,
-    stop: &Stop,
-) -> (TaskEnd, Option<serde_json::Value>) {
-    let shape = Rc::new(Shape::of_stage(function));
-    let seed = UserSeed {
-        id: 0,
-        scenario: function.into(),
-        seed: shared.plan.seed,
-        tags: shape.tags.clone(),
-    };
-    let base = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok());
-    let fold_ids = shared.plan.http.fold_ids;
-    let user = Rc::new(User::new(seed, base, fold_ids, around.recorder.clone()));
-    let name: Arc<str> = function.into();
-    user.begin(&name, 0);
-    match around.host.stage_task(&name, &user, data) {
-        Ok(task) => {
-            let mut stage_user = ScriptUser::new(around.clone(), shape, user, shared.plan.seed);
-            stage_user.drive(task, stop).await
-        }
-        Err(error) => (TaskEnd::Failed(format!("{error}; {}", error.hint())), None),
-    }
-}
-
-/// What ended a function before its end, as a finding; `None` when it came to its end.
-pub(super) fn finding_of(end: TaskEnd, script: &Script) -> Option<Finding> {
-    match end {
-        TaskEnd::Completed => None,
-        TaskEnd::Error(finding) => Some(finding),
-        TaskEnd::Failed(reason) => Some(script.finding_in_options("", reason, None)),
+    let window = recorder.take();
+    let finding = match end {
+        TaskEnd::Completed => return Ok(StageEnd { returned, window }),
+        TaskEnd::Error(finding) => finding,
+        TaskEnd::Failed(reason) => shared.script.finding_in_options("", reason, None),
         TaskEnd::Aborted => {
-            Some(script.finding_in_options("", "it was interrupted".to_owned(), None))
+            shared.script.finding_in_options("", "it was interrupted".to_owned(), None)
         }
-    }
+    };
+    Err(EngineError::Stage { function, finding: Box::new(finding) })
 }

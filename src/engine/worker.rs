@@ -189,11 +189,10 @@ pub(super) fn surroundings(
         clock,
         script_error: Rc::new(Cell::new(false)),
         abort_on_script_error: shared.plan.abort_on_script_error,
-        trace: None,
     }
 }
 
-pub(super) fn factory(
+fn factory(
     around: &Rc<Surroundings>,
     shape: &Rc<Shape>,
     plan: &Plan,

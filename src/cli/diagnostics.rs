@@ -1,7 +1,8 @@
 //! Script errors with their line and a mark under the place. `miette` draws them; it is named only here.
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, SourceCode, SourceSpan, SpanContents,
 };
 
 use super::CliError;
@@ -14,8 +15,37 @@ use crate::script::{Finding, ScriptError};
 struct Shown {
     message: String,
     hint: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<Line>,
     offset: usize,
+}
+
+/// The one line of a file that is shown, whole, whatever part of it is asked for.
+#[derive(Debug)]
+struct Line {
+    file: String,
+    /// From 0.
+    number: usize,
+    text: String,
+}
+
+impl SourceCode for Line {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        _lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        // Without lines around it, it is the place for the heading that is asked for.
+        let before = self.text.get(..span.offset()).filter(|_| lines_before == 0);
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.file.clone(),
+            self.text.as_bytes(),
+            (0, self.text.len()).into(),
+            self.number,
+            before.map_or(0, |before| before.chars().count()),
+            1,
+        )))
+    }
 }
 
 impl std::fmt::Display for Shown {
@@ -44,8 +74,6 @@ impl Diagnostic for Shown {
 impl Shown {
     fn of(finding: &Finding) -> Self {
         let placed = finding.line > 0;
-        // The lines before are not shown, but counted.
-        let before = "\n".repeat(finding.line.saturating_sub(1));
         let line = harmless(&finding.source_line);
         let column = line
             .char_indices()
@@ -67,8 +95,12 @@ impl Shown {
                 message
             ),
             hint: finding.hint.clone(),
-            offset: before.len() + column.min(line.len().saturating_sub(1)),
-            source: placed.then(|| NamedSource::new(&finding.file, format!("{before}{line}"))),
+            offset: column.min(line.len().saturating_sub(1)),
+            source: placed.then(|| Line {
+                file: finding.file.clone(),
+                number: finding.line.saturating_sub(1),
+                text: line,
+            }),
         }
     }
 }
@@ -80,7 +112,7 @@ pub(super) fn render(findings: &[Finding], printer: &Printer) -> String {
     } else {
         GraphicalTheme::unicode_nocolor()
     };
-    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(0).with_links(false);
+    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1).with_links(false);
     let mut text = String::new();
     for finding in findings {
         let shown = Shown::of(finding);

@@ -33,6 +33,8 @@ pub(super) struct Recorder {
     clock: RunClock,
     open: RefCell<Open>,
     vus: Cell<u64>,
+    /// The most users since the last window was taken.
+    vus_peak: Cell<u64>,
     in_flight: Cell<u64>,
     backlog: Cell<u64>,
     /// Everything in its order; only a dry run has it.
@@ -62,6 +64,7 @@ impl Recorder {
             clock,
             open: RefCell::default(),
             vus: Cell::new(0),
+            vus_peak: Cell::new(0),
             in_flight: Cell::new(0),
             backlog: Cell::new(0),
             trace: None,
@@ -152,6 +155,7 @@ impl Recorder {
 
     pub(super) fn vu_started(&self) {
         self.vus.set(self.vus.get() + 1);
+        self.vus_peak.set(self.vus_peak.get().max(self.vus.get()));
     }
 
     pub(super) fn vu_ended(&self) {
@@ -184,6 +188,7 @@ impl Recorder {
             logs: open.logs,
             schedule_lag: open.schedule_lag,
             vus: self.vus.get(),
+            vus_peak: self.vus_peak.replace(self.vus.get()),
             in_flight: self.in_flight.get(),
             backlog: self.backlog.get(),
             overflowed: open.overflowed,

@@ -55,6 +55,8 @@ pub struct Window {
     pub schedule_lag: super::Histogram,
     /// Virtual users alive at the end of the interval.
     pub vus: u64,
+    /// The most virtual users alive at any moment of the interval; at least `vus`.
+    pub vus_peak: u64,
     /// Requests in flight at the end of the interval.
     pub in_flight: u64,
     /// Iterations due and waiting for a free virtual user at the end of the interval.

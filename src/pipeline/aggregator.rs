@@ -45,6 +45,7 @@ struct Phase {
 #[derive(Debug, Clone, Copy, Default)]
 struct WorkerState {
     vus: u64,
+    vus_peak: u64,
     in_flight: u64,
     backlog: u64,
 }
@@ -69,12 +70,17 @@ impl Aggregator {
 
     /// Takes in what one worker observed.
     pub fn add(&mut self, window: &Window) {
-        let state =
-            WorkerState { vus: window.vus, in_flight: window.in_flight, backlog: window.backlog };
+        let state = WorkerState {
+            vus: window.vus,
+            vus_peak: window.vus_peak.max(window.vus),
+            in_flight: window.in_flight,
+            backlog: window.backlog,
+        };
         self.workers.insert(window.worker_index, state);
         self.totals.add(window);
-        let alive = self.workers.values().map(|worker| worker.vus).sum();
-        self.totals.vus_max = self.totals.vus_max.max(alive);
+        // A run shorter than a window has users at no window's end.
+        let peak = self.workers.values().map(|worker| worker.vus_peak).sum();
+        self.totals.vus_max = self.totals.vus_max.max(peak);
         for (labels, stats) in &window.requests {
             let key = (labels.name.clone(), labels.phase.clone());
             let point = self.points.entry(key).or_insert_with(|| StepPoint {
@@ -97,6 +103,7 @@ impl Aggregator {
         let gauges =
             self.workers.values().fold(WorkerState::default(), |sum, worker| WorkerState {
                 vus: sum.vus + worker.vus,
+                vus_peak: sum.vus_peak + worker.vus_peak,
                 in_flight: sum.in_flight + worker.in_flight,
                 backlog: sum.backlog + worker.backlog,
             });

@@ -20,7 +20,8 @@ fn wait_for(what: &str, mut look: impl FnMut() -> bool) {
 /// Waits until the load has gone on for a second, so that signals are listened for.
 #[track_caller]
 fn wait_for_first_second(running: &Running) {
-    wait_for("the first second", || running.stderr().contains("in flight"));
+    let seen = poll(SOON, || running.stderr().contains("in flight").then_some(()));
+    assert!(seen.is_some(), "no first second: {}", running.stderr());
 }
 
 /// Runs the script `text`, which is stored as `broken.rhai`, and gives the record too.
@@ -107,16 +108,29 @@ fn data_of_setup_reaches_every_user_and_teardown() {
     let text = r#"
 let options = #{ load: #{ vus: 3, per_vu: true, iterations: 4 } };
 fn setup() { #{ word: "hello" } }
-fn browse(user) { if user.data.word != "hello" { user.fail("no data"); } counter("greeted").add(1); }
+fn browse(user) { if user.data.word != "hello" { user.fail("no data"); } counter("greeted").add(1); user.sleep("50ms"); }
 fn teardown(data) { print(`bye after ${data.word}`); }
 "#;
     let (_rhaid, ended, record) = run_script(text, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(record["errors"], serde_json::json!([]));
+    assert_eq!(record["totals"]["vus_max"], 3, "even in less than a second");
     let metrics = record["metrics"].as_array().expect("metrics");
     let greeted = metrics.iter().find(|metric| metric["name"] == "greeted").expect("a counter");
     assert_eq!(greeted["value"].as_f64(), Some(12.0));
     assert_eq!(ended.stderr.matches("bye after hello").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn a_script_that_cannot_be_run_is_shown_with_its_line_and_a_mark() {
+    let rhaid = Rhaid::new();
+    rhaid.script("wrong.rhai", "fn browse(user) {\n    let r = 5;\n    r.nothing();\n}\n");
+    let mut rhaid = rhaid.args(["run", "wrong.rhai"]);
+    let ended = rhaid.run();
+    assert_eq!(ended.code, Some(104), "{}", ended.stderr);
+    assert!(ended.stderr.contains("wrong.rhai:3:7"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 │     r.nothing();\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("·       ─\n"), "{}", ended.stderr);
 }
 
 /// Throws in each iteration, at line 4, column 28.
@@ -211,12 +225,10 @@ fn an_array_without_end_is_a_script_error() {
 #[test]
 fn a_spawned_service_is_stopped_with_all_it_started() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("free").port();
-    let url = format!("http://127.0.0.1:{port}");
     // The shell stays between: it is the group that is stopped.
     let command = format!("'{}' target-api --port {port}; true", env!("CARGO_BIN_EXE_rhaid"));
-    let path = format!("{url}/api/health");
-    let mut rhaid = Rhaid::new().args(["run", &path, "--spawn", &command, "-u", "2", "-d", "2s"]);
-    rhaid = rhaid.args(["--target", &url]);
+    let url = format!("http://127.0.0.1:{port}/api/health");
+    let mut rhaid = Rhaid::new().args(["run", &url, "--spawn", &command, "-u", "2", "-d", "2s"]);
     let running = rhaid.spawn();
     wait_for_first_second(&running);
     let shell = children(running.pid());

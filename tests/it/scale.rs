@@ -10,14 +10,13 @@ use crate::support::{Rhaid, poll, resident_kib};
 const SOON: Duration = Duration::from_secs(20);
 
 /// Resident KiB of a process with `users` sleeping users.
-fn resident_with(users: u32) -> u64 {
+fn resident_with(users: u32, present: &str) -> u64 {
     let rhaid = Rhaid::new();
     let text = "let options = #{ load: #{ vus: 1, duration: \"60s\" } };\nfn rest(user) { user.sleep(\"1h\"); }\n";
     rhaid.script("rest.rhai", text);
     let mut rhaid = rhaid.args(["run", "rest.rhai", "-u", &users.to_string(), "-d", "60s"]);
     let running = rhaid.spawn();
-    let present = format!("iterations {users} ");
-    let seen = poll(SOON, || running.stderr().contains(&present).then_some(()));
+    let seen = poll(SOON, || running.stderr().contains(present).then_some(()));
     assert!(seen.is_some(), "{users} users do not come: {}", running.stderr());
     let resident = resident_kib(running.pid());
     running.signal(Signal::INT);
@@ -33,7 +32,7 @@ fn resident_with(users: u32) -> u64 {
 
 #[test]
 fn a_sleeping_user_takes_less_than_fifty_kilobytes() {
-    let (few, many) = (resident_with(200), resident_with(2000));
+    let (few, many) = (resident_with(200, "  200 VUs  "), resident_with(2000, "  2,000 VUs  "));
     let each = many.saturating_sub(few) as f64 / 1800.0;
     assert!(few > 0 && each < 50.0, "{few} KiB for 200 users, {many} KiB for 2,000: {each} each");
 }

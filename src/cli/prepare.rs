@@ -42,10 +42,22 @@ pub fn prepare(
     env: &BTreeMap<String, String>,
     printer: &Printer,
 ) -> Result<Prepared, CliError> {
+    find(source, wishes, env)
+        .map_err(|error| diagnostics::script_error(&error, ExitCode::Invalid, printer))
+}
+
+/// Does what [`prepare`] does, and tells what is wrong as findings.
+///
+/// # Errors
+/// Everything that was found wrong.
+pub fn find(
+    source: &Source,
+    wishes: &Wishes,
+    env: &BTreeMap<String, String>,
+) -> Result<Prepared, ScriptError> {
     // Short enough to be typed again with --seed.
     let seed = wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let script = load(source, wishes, env, seed)
-        .map_err(|error| diagnostics::script_error(&error, ExitCode::Invalid, printer))?;
+    let script = load(source, wishes, env, seed)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let custom = script.custom_metrics();
     let context = ResolveContext {
@@ -55,7 +67,7 @@ pub fn prepare(
         default_seed: seed,
     };
     let plan = resolve(&[wishes, script.wishes()], &context)
-        .map_err(|errors| plan_errors(&errors, &script, printer))?;
+        .map_err(|errors| plan_errors(&errors, &script))?;
     Ok(Prepared { script: Arc::new(script), plan })
 }
 
@@ -108,12 +120,12 @@ fn url_environment(request: &UrlRequest) -> Result<BTreeMap<String, String>, Scr
     Ok(env)
 }
 
-fn plan_errors(errors: &[PlanError], script: &Script, printer: &Printer) -> CliError {
+fn plan_errors(errors: &[PlanError], script: &Script) -> ScriptError {
     let findings: Vec<_> = errors
         .iter()
         .map(|error| script.finding_in_options("", error.to_string(), error.hint()))
         .collect();
-    diagnostics::script_error(&ScriptError { findings }, ExitCode::Invalid, printer)
+    ScriptError { findings }
 }
 
 /// Thresholds as typed on the command line.

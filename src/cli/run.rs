@@ -72,7 +72,7 @@ struct Outcome {
     failure: Option<EngineError>,
 }
 
-fn reach_target(
+pub(super) fn reach_target(
     plan: &Plan,
     started: &mut Option<StartedTarget>,
     start: Option<&TargetStart>,

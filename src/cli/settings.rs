@@ -346,7 +346,7 @@ fn url_parts(url: &str) -> Result<UrlParts, SettingsError> {
     Ok(UrlParts { origin: format!("{scheme}://{host}"), name })
 }
 
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

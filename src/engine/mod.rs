@@ -17,6 +17,7 @@
 //! `JoinSet`; reading a clock other than the run's. To add an executor: a variant in `plan::Executor`, its arithmetic in
 //! `pacing`, a function in `executor/` and its case in `executor::run_scenario`.
 
+pub mod dry;
 pub mod error;
 mod executor;
 mod recorder;
@@ -27,6 +28,7 @@ mod stop;
 mod vu;
 mod worker;
 
+pub use dry::{DryCheck, DryError, DryEvent, DryReport, DryRequest, dry_run};
 pub use error::EngineError;
 pub use run::{Run, RunConfig, RunMessage};
 pub use stop::StopLevel;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::dry::{DryCheck, DryEvent, Trace};
 use crate::clock::RunClock;
 use crate::metric::labels::MAX_SERIES;
 use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
@@ -36,6 +37,8 @@ pub(super) struct Recorder {
     vus_peak: Cell<u64>,
     in_flight: Cell<u64>,
     backlog: Cell<u64>,
+    /// Everything in its order; only a dry run has it.
+    trace: Option<RefCell<Trace>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +67,30 @@ impl Recorder {
             vus_peak: Cell::new(0),
             in_flight: Cell::new(0),
             backlog: Cell::new(0),
+            trace: None,
         }
+    }
+
+    /// One that also keeps everything in its order.
+    pub(super) fn traced(clock: RunClock) -> Self {
+        Self { trace: Some(RefCell::default()), ..Self::new(0, clock) }
+    }
+
+    /// The clock of its offsets.
+    pub(super) fn clock(&self) -> RunClock {
+        self.clock
+    }
+
+    /// Notes an event when everything is kept; else `event` is not even made.
+    pub(super) fn trace(&self, event: impl FnOnce() -> DryEvent) {
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().push(event());
+        }
+    }
+
+    /// What was kept in its order.
+    pub(super) fn take_trace(&self) -> Trace {
+        self.trace.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     /// A request goes to the transport.
@@ -207,6 +233,10 @@ fn labels_of(user: &User, name: &str) -> Labels {
 
 impl Observer for Recorder {
     fn check(&self, user: &User, name: &str, passed: bool) {
+        self.trace(|| {
+            let (scenario, task) = (user.scenario().to_string(), user.task().to_string());
+            DryEvent::Check(DryCheck { scenario, task, name: name.to_owned(), passed })
+        });
         let key = MetricLabels { metric: "checks".into(), labels: labels_of(user, name) };
         let mut open = self.open.borrow_mut();
         if open.checks.len() >= MAX_SERIES && !open.checks.contains_key(&key) {
@@ -230,6 +260,7 @@ impl Observer for Recorder {
     }
 
     fn log(&self, user: &User, line: &str) {
+        self.trace(|| DryEvent::Log(line.to_owned()));
         let mut open = self.open.borrow_mut();
         if open.logs.len() < KEEP_LOG_LINES {
             let line: String = line.chars().take(MAX_MESSAGE).collect();

@@ -22,7 +22,7 @@ const WINDOWS_AHEAD: usize = 16;
 /// Between the last worker's readiness and the zero of the run's clock.
 const LEAD_TIME: Duration = Duration::from_millis(5);
 /// Stack of worker threads: only the compiler of scripts needs more than a little.
-const THREAD_STACK_BYTES: usize = 8 << 20;
+pub(super) const THREAD_STACK_BYTES: usize = 8 << 20;
 
 /// What a run is made of.
 #[derive(Debug, Clone)]
@@ -221,7 +221,7 @@ async fn pass_on_stage(
     returned.map(Arc::new)
 }
 
-fn transport_options(http: &HttpSettings) -> TransportOptions {
+pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
     TransportOptions {
         connect_timeout: http.connect_timeout,
         max_body: usize::try_from(http.max_body_bytes).unwrap_or(usize::MAX),

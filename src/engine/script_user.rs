@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use super::dry::{DryEvent, DryRequest};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::vu::{IterationEnd, VirtualUser};
@@ -33,8 +34,8 @@ pub(super) struct Shape {
     pub(super) name: Arc<str>,
     pub(super) tasks: Vec<Arc<str>>,
     cumulative: Vec<f64>,
-    on_start: Option<Arc<str>>,
-    on_stop: Option<Arc<str>>,
+    pub(super) on_start: Option<Arc<str>>,
+    pub(super) on_stop: Option<Arc<str>>,
     /// Names with the ends of their spans, from the start of the run.
     phases: Vec<(Arc<str>, Duration)>,
     pub(super) think_time: ThinkTime,
@@ -130,6 +131,12 @@ impl ScriptUser {
             iterations: 0,
             due: Duration::ZERO,
         }
+    }
+
+    /// Runs one function of the script to its end; it is due now.
+    pub(super) async fn run_now(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
+        self.due = self.around.clock.now();
+        self.run(function, stop).await
     }
 
     /// Runs one function of the script to its end.
@@ -392,6 +399,23 @@ impl Recording<'_> {
             let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
             self.around.recorder.error(ErrorSource::Request, &name, &kind, &message);
         }
+        self.around.recorder.trace(|| {
+            let (scenario, task) = (self.shape.name.to_string(), self.user.task().to_string());
+            DryEvent::Request(DryRequest {
+                scenario,
+                task,
+                name: name.to_string(),
+                method: exchange.method.to_string(),
+                url: without_user(&exchange.url),
+                status,
+                service_time: sample.service_time(),
+                bytes_sent: sample.bytes_sent,
+                bytes_received: sample.bytes_received,
+                failed: sample.failed,
+                failure,
+                message: message.clone(),
+            })
+        });
         self.record(&name, exchange.method.as_str(), &sample, message);
         done
     }
@@ -453,6 +477,14 @@ impl Recording<'_> {
 /// A URL without user, password, query and fragment.
 fn shown_url(url: &url::Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// A URL without user and password.
+fn without_user(url: &url::Url) -> String {
+    let mut url = url.clone();
+    // Only URLs without a host refuse this, and those have no user.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.into()
 }
 
 fn apply_cookies(session: &Session, user: &User, url: &url::Url) {

@@ -31,7 +31,7 @@ pub(super) async fn run_stage(
     data: Option<Arc<serde_json::Value>>,
     clock: RunClock,
 ) -> Result<Option<StageEnd>, EngineError> {
-    if !shared.script.functions().iter().any(|(name, _)| name == function) {
+    if !has_function(shared, function) {
         return Ok(None);
     }
     let (tell, told) = oneshot::channel();
@@ -40,7 +40,8 @@ pub(super) async fn run_stage(
         .name(format!("rhaid-{function}"))
         .spawn(move || {
             let end = local_runtime().and_then(|runtime| {
-                runtime.block_on(call(&shared, function, data.as_deref(), clock))
+                let recorder = Rc::new(Recorder::new(0, clock));
+                runtime.block_on(call(&shared, function, data.as_deref(), recorder))
             });
             // Nobody listens any more when the run was given up.
             let _ = tell.send(end);
@@ -49,15 +50,21 @@ pub(super) async fn run_stage(
     told.await.unwrap_or(Err(EngineError::WorkerPanicked { worker_index: 0 })).map(Some)
 }
 
-async fn call(
+/// Whether the script has it.
+pub(super) fn has_function(shared: &Shared, function: &str) -> bool {
+    shared.script.functions().iter().any(|(name, _)| name == function)
+}
+
+/// Calls `function` on this thread. What it observes goes to `recorder`, whose clock is the function's.
+pub(super) async fn call(
     shared: &Shared,
     function: &'static str,
     data: Option<&serde_json::Value>,
-    clock: RunClock,
+    recorder: Rc<Recorder>,
 ) -> Result<StageEnd, EngineError> {
+    let clock = recorder.clock();
     let host =
         ScriptHost::new(shared.script.clone(), clock, shared.limits, shared.stop_now.clone())?;
-    let recorder = Rc::new(Recorder::new(0, clock));
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
     let shape = Rc::new(Shape::of_stage(function));
     let base = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok());

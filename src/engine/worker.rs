@@ -192,7 +192,7 @@ pub(super) fn surroundings(
     }
 }
 
-fn factory(
+pub(super) fn factory(
     around: &Rc<Surroundings>,
     shape: &Rc<Shape>,
     plan: &Plan,

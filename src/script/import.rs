@@ -57,7 +57,10 @@ impl BelowFolder {
         if relative.extension().is_none_or(|extension| extension != "rhai") {
             relative.set_extension("rhai");
         }
-        let beside = source.and_then(|s| Path::new(s).parent()).unwrap_or(&self.shown_root);
+        let beside = source
+            .and_then(|s| Path::new(s).parent())
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(&self.shown_root);
         let shown = beside.join(&relative);
         let real = shown.canonicalize().ok()?;
         real.starts_with(&self.root).then(|| (real, shown.display().to_string()))

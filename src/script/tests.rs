@@ -50,8 +50,10 @@ struct Bench {
 
 fn bench(text: &str) -> Bench {
     let known = LoadOptions { has_target: true, ..LoadOptions::default() };
-    let script =
-        Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known).unwrap();
+    bench_of(Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known).unwrap())
+}
+
+fn bench_of(script: Script) -> Bench {
     let script = Arc::new(script);
     let clock = RunClock::starting_now();
     let limits = ScriptLimits { max_busy: Duration::from_millis(200), ..ScriptLimits::default() };
@@ -252,4 +254,172 @@ fn a_panic_in_a_host_function_is_contained() {
     // Dropping a suspended task unwinds its stack and leaves the thread usable.
     drop(task);
     assert!(matches!(bench.run("journey", |_| json(200, "{}")), TaskEnd::Completed));
+}
+
+/// A folder with files, gone at the end of the test.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn load_in(folder: &tempfile::TempDir, text: &str) -> Result<Script, ScriptError> {
+    let known = LoadOptions { has_target: true, ..LoadOptions::default() };
+    Script::from_text("test.rhai", text.to_owned(), folder.path().to_owned(), known)
+}
+
+#[test]
+fn data_files_are_shared_and_run_out_only_when_rows_must_be_unique() {
+    let folder = folder(&[
+        ("users.csv", "\u{feff}name, mail\nann,a@x\nbob,b@x\n"),
+        ("items.json", r#"[{"id": 1}, {"id": 2}]"#),
+    ]);
+    let text = r#"
+        const USERS = csv("users.csv");
+        const ITEMS = json_file("items.json");
+        fn journey(user) {
+            let u = global::USERS;
+            print(`${u.next().name} ${u.next().mail} ${u.next().name} ${u.len()} ${global::ITEMS[1].id}`);
+            check("random is a row", global::ITEMS.random().id > 0);
+            u.unique(); u.unique(); u.unique();
+        }"#;
+    let bench = bench_of(load_in(&folder, text).unwrap());
+    let end = bench.run("journey", |_| HttpReply::default());
+    assert!(matches!(&end, TaskEnd::Error(f) if f.message.contains("all are taken")), "{end:?}");
+    assert_eq!(*bench.notes.0.borrow(), ["log ann b@x ann 2 2", "check random is a row: true"]);
+    let missing = load_in(&folder, "const U = csv(\"no.csv\");\nfn journey(user) {}");
+    let finding = missing.unwrap_err().findings.remove(0);
+    assert!(finding.line == 1 && finding.message.contains("no.csv"), "{finding}");
+}
+
+#[test]
+fn imports_come_from_below_the_scripts_folder_only() {
+    let outside = folder(&[
+        ("secret.rhai", "fn f() { 1 }"),
+        ("in/lib/login.rhai", "fn greet(user) { user.get(\"/hello\") }"),
+    ]);
+    let inside = outside.path().join("in");
+    let known = LoadOptions { has_target: true, ..LoadOptions::default() };
+    let good = "import \"lib/login\" as login;\nfn journey(user) { login::greet(user); }";
+    let script =
+        Script::from_text("test.rhai", good.to_owned(), inside.clone(), known.clone()).unwrap();
+    let bench = bench_of(script);
+    let seen = RefCell::new(0);
+    let end = bench.run("journey", |call| {
+        *seen.borrow_mut() += 1;
+        assert_eq!(call.url.path(), "/hello");
+        json(200, "{}")
+    });
+    assert!(matches!(end, TaskEnd::Completed) && *seen.borrow() == 1, "{end:?}");
+    let absolute = outside.path().join("secret").display().to_string();
+    for path in ["../secret", absolute.as_str(), "lib/none"] {
+        let text = format!("import \"{path}\" as s;\nfn journey(user) {{ s::f(); }}");
+        let error =
+            Script::from_text("test.rhai", text, inside.clone(), known.clone()).unwrap_err();
+        assert!(error.findings[0].message.contains("cannot be imported"), "{path}: {error}");
+        assert_eq!(error.findings[0].line, 1, "{error}");
+    }
+}
+
+#[test]
+fn every_kind_of_request_body_and_option_reaches_the_engine() {
+    let folder = folder(&[("logo.png", "PNG")]);
+    let text = r#"
+        const LOGO = file("logo.png", "image/png");
+        fn journey(user) {
+            user.post("/form", #{ form: #{ a: "1 2", b: true } });
+            user.put("/raw", #{ body: "text", content_type: "text/csv", timeout: "250ms" });
+            user.patch("/parts", #{ multipart: #{ name: "x", logo: global::LOGO } });
+            user.delete("/gone", #{ expect: [404, 410], redirects: 0, tags: #{ kind: "rare" } });
+            user.request("purge", "http://other.test/x?q=1", #{ name: "purge", basic_auth: ["me", "pw"] });
+        }"#;
+    let bench = bench_of(load_in(&folder, text).unwrap());
+    let calls = RefCell::new(Vec::new());
+    let end = bench.run("journey", |call| {
+        calls.borrow_mut().push(call.clone());
+        json(404, "{}")
+    });
+    assert!(matches!(end, TaskEnd::Completed), "{end:?}");
+    let calls = calls.into_inner();
+    assert!(
+        matches!(&calls[0].body, call::CallBody::Form(pairs) if pairs[0].1 == "1 2" && pairs[1].1 == "true")
+    );
+    assert_eq!(calls[1].timeout, Some(Duration::from_millis(250)));
+    assert_eq!(calls[1].headers, [("content-type".to_owned(), "text/csv".to_owned())]);
+    let call::CallBody::Multipart(fields) = &calls[2].body else { panic!("{:?}", calls[2].body) };
+    let logo = fields.iter().find(|field| field.name == "logo").unwrap();
+    assert_eq!((logo.file_name.as_deref(), &logo.content[..]), (Some("logo.png"), &b"PNG"[..]));
+    assert!(
+        !calls[3].is_failure(404) && calls[3].is_failure(200) && calls[3].max_redirects == Some(0)
+    );
+    assert_eq!(&*calls[3].tags[0].1, "rare");
+    assert_eq!(
+        (&*calls[4].name, &*calls[4].method, calls[4].url.as_str()),
+        ("purge", "PURGE", "http://other.test/x?q=1")
+    );
+    assert_eq!(calls[4].basic_auth, Some(("me".to_owned(), "pw".to_owned())));
+}
+
+#[test]
+fn misuse_at_run_time_is_an_error_with_a_way_out() {
+    for (text, says) in [
+        ("user.data = 5;", "cannot be changed"),
+        ("user.sleep(\"-1s\");", "negative"),
+        ("user.sleep(0.0 / 0.0);", "a pause is 0 s or more"),
+        ("pick([]);", "empty"),
+        ("rand_int(5, 1);", "above the second"),
+        ("fake(\"nmae\");", "did you mean \"name\""),
+        ("user.header(\"x\", \"a\\nb\");", "not a header"),
+        ("user.get(\"/\").json(\"$.[\");", "not a JSONPath"),
+        ("trend(\"t\").add(0.0 / 0.0);", "not a finite number"),
+        ("user.get(\"/\", #{ json: |x| x });", "JSON cannot say"),
+    ] {
+        let bench = bench(&format!("fn journey(user) {{ {text} }}"));
+        let end = bench.run("journey", |_| json(200, "{}"));
+        let TaskEnd::Error(finding) = end else { panic!("{text}: {end:?}") };
+        assert!(finding.message.contains(says) && finding.line == 1, "{text}: {finding}");
+    }
+}
+
+#[test]
+fn options_of_every_kind_become_wishes() {
+    let script = load(
+        r#"let options = #{
+            target: "http://h", scenarios: #{
+                member: #{ weight: 4, on_start: "sign_in", tasks: #{ a: 2 }, think_time: exponential("2s"), tags: #{ team: "x" } },
+                visitor: #{ tasks: #{ b: 1.5 }, think_time: pacing("1s"), load: #{ rate: "20/s", arrival: "poisson", duration: "5s" } },
+            },
+            phases: [#{ name: "up", duration: "1m30s", vus: 50 }, #{ duration: "10s", vus: 5, jump: true }],
+            thresholds: #{ http_req_failed: [#{ threshold: "rate<0.1", abort_on_fail: true, delay_abort_eval: "3s" }] },
+            headers: #{ accept: "text/html" }, insecure: true, max_body: "64KiB", http_version: "2", seed: 5,
+        };
+        fn sign_in(user) {} fn a(user) {} fn b(user) {}"#,
+    )
+    .unwrap();
+    let wishes = script.wishes();
+    let [member, visitor] = wishes.scenarios.as_slice() else { panic!("{:?}", wishes.scenarios) };
+    assert_eq!(
+        (member.name.as_str(), member.weight, member.on_start.as_deref()),
+        ("member", Some(4.0), Some("sign_in"))
+    );
+    assert_eq!(
+        member.think_time,
+        Some(crate::plan::ThinkTime::Exponential(Duration::from_secs(2)))
+    );
+    assert_eq!(visitor.load.as_ref().unwrap().arrival, Some(crate::plan::Arrival::Poisson));
+    let phases = wishes.load.phases.as_ref().unwrap();
+    assert_eq!((phases[0].duration, phases[1].jump), (Duration::from_secs(90), true));
+    assert!(
+        wishes.thresholds[0].abort_on_fail
+            && wishes.thresholds[0].delay_abort == Duration::from_secs(3)
+    );
+    assert_eq!(
+        (wishes.http.insecure, wishes.http.max_body_bytes, wishes.seed),
+        (Some(true), Some(65536), Some(5))
+    );
+    assert_eq!(wishes.http.headers, [("accept".to_owned(), "text/html".to_owned())]);
 }

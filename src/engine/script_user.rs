@@ -257,7 +257,10 @@ impl ScriptUser {
         let mut request = Request::new(method, call.url.clone());
         request.headers = self.around.headers.clone();
         let (content_type, content) = encode(&call.body);
-        if let Some(kind) = content_type {
+        // Bytes are what a header of the run says they are; forms know better.
+        let is_bytes = matches!(call.body, CallBody::Bytes(..));
+        let is_said = is_bytes && request.headers.contains_key(http::header::CONTENT_TYPE);
+        if let Some(kind) = content_type.filter(|_| !is_said) {
             request.headers.insert(http::header::CONTENT_TYPE, kind);
         }
         request.body = content;

@@ -104,14 +104,14 @@ fn json_says_the_same_for_programs() {
 
 #[test]
 fn findings_come_before_the_target_is_looked_at() {
-    let script = "fn a(user) { user.gett(\"/\"); }\nfn b(user) { user.pots(\"/\"); }\n";
+    let script = "let options = #{ tasks: #{ a: 1, b: 1 } };\nfn a(user) { user.gett(\"/\"); }\nfn b(user) { user.pots(\"/\"); }\n";
     let ended = check(script, &["--target", "http://127.0.0.1:1", "--format", "json"]);
     assert_eq!(ended.code, Some(104), "{}", ended.stderr);
     let said = json(&ended);
     assert_eq!(said["ok"], false);
     assert_eq!(said["plan"], Value::Null);
     let lines: Vec<_> = (0..2).map(|i| said["findings"][i]["line"].clone()).collect();
-    assert_eq!(lines, [1, 2], "all of them at once");
+    assert_eq!(lines, [2, 3], "all of them at once");
     assert_eq!(said["findings"][1]["hint"], "did you mean `post`?");
     assert!(ended.stderr.contains("user.pots(\"/\");"), "{}", ended.stderr);
 }

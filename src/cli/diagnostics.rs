@@ -79,25 +79,13 @@ impl Shown {
             .char_indices()
             .nth(finding.column.saturating_sub(1))
             .map_or(line.len(), |(at, _)| at);
-        let message = if placed {
-            finding.message.clone()
-        } else {
-            format!("{}: {}", finding.file, finding.message)
-        };
         Self {
-            message: format!(
-                "{}{}",
-                if placed {
-                    format!("{}:{}:{}: ", finding.file, finding.line, finding.column)
-                } else {
-                    String::new()
-                },
-                message
-            ),
-            hint: finding.hint.clone(),
+            // What a script throws may be what a target answered.
+            message: harmless(&finding.to_string()),
+            hint: finding.hint.as_deref().map(harmless),
             offset: column.min(line.len().saturating_sub(1)),
             source: placed.then(|| Line {
-                file: finding.file.clone(),
+                file: harmless(&finding.file),
                 number: finding.line.saturating_sub(1),
                 text: line,
             }),

@@ -157,6 +157,15 @@ fn broken_setup_ends_it_all() {
 }
 
 #[test]
+fn escape_codes_from_elsewhere_do_not_reach_the_terminal() {
+    let script =
+        "fn a(user) { print(\"\\x1b[2J\"); check((), \"\\x1b[2J\", true); throw \"\\x1b[2J\"; }";
+    let ended = check(script, &["--demo"]);
+    assert_eq!(ended.code, Some(107), "{}", ended.stderr);
+    assert!(!ended.stdout.contains('\x1b') && !ended.stderr.contains('\x1b'), "{ended:?}");
+}
+
+#[test]
 fn user_and_password_of_a_url_are_not_shown() {
     let target = TargetApi::start(&[]);
     let url = target.url().replace("http://", "http://joe:hunter2@");

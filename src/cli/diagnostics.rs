@@ -80,13 +80,15 @@ impl Shown {
         let offset =
             text.char_indices().nth(column).map_or(text.len().saturating_sub(1), |(at, _)| at);
         let line = (finding.line > 0 && !text.is_empty()).then(|| Line {
-            file: finding.file.clone(),
+            file: harmless(&finding.file),
             number: finding.line - 1,
             length: word_length(&text[offset..]),
             offset,
             text,
         });
-        Self { message: finding.to_string(), hint: finding.hint.clone(), line }
+        // What a script throws may be what a target answered.
+        let message = harmless(&finding.to_string());
+        Self { message, hint: finding.hint.as_deref().map(harmless), line }
     }
 }
 

@@ -121,13 +121,7 @@ fn show(
     let mut has_regression = false;
     for other in others {
         let comparison = report::compare(first, other, CompareOptions { force: args.force })
-            .map_err(|unlike| {
-                CliError::new(
-                    ExitCode::Invalid,
-                    unlike.to_string(),
-                    "--force compares them all the same",
-                )
-            })?;
+            .map_err(|unlike| CliError::plain(ExitCode::Invalid, unlike.to_string()))?;
         has_regression |= comparison.has_regression();
         text.push_str(&comparison.render(format, &options));
     }
@@ -152,6 +146,13 @@ fn remove(names: &[String], global: &GlobalArgs, printer: &Printer) -> Result<Ex
 
 fn give(args: &ReportArgs, text: &str, printer: &Printer) -> Result<ExitCode, CliError> {
     match &args.output {
+        Some(path) if path.exists() && !args.force => {
+            return Err(CliError::new(
+                ExitCode::Invalid,
+                format!("{} is there already", path.display()),
+                "name another file, or overwrite it with --force",
+            ));
+        }
         Some(path) => write_file(path, text)?,
         None => printer.data(text),
     }

@@ -134,11 +134,8 @@ fn execute(
     outputs.push(&mut progress);
     for output in &mut outputs {
         output.start(&head).map_err(|error| {
-            CliError::new(
-                ExitCode::Invalid,
-                format!("{}: {}", error.output, error.reason),
-                "name another file, or leave the output out (--no-db for the database)",
-            )
+            // The reason ends in a way out.
+            CliError::plain(ExitCode::Invalid, format!("{}: {}", error.output, error.reason))
         })?;
     }
     let process = find_process(target.as_ref(), head.plan.target.as_deref());

@@ -259,9 +259,10 @@ impl ScriptUser {
         let mut request = Request::new(method, call.url.clone());
         request.headers = self.around.headers.clone();
         let (content_type, content) = encode(&call.body);
-        if let Some(kind) = content_type
-            && !request.headers.contains_key(http::header::CONTENT_TYPE)
-        {
+        // Bytes are what a header of the run says they are; forms know better.
+        let is_bytes = matches!(call.body, CallBody::Bytes(..));
+        let is_said = is_bytes && request.headers.contains_key(http::header::CONTENT_TYPE);
+        if let Some(kind) = content_type.filter(|_| !is_said) {
             request.headers.insert(http::header::CONTENT_TYPE, kind);
         }
         request.body = content;
@@ -345,6 +346,13 @@ impl VirtualUser for ScriptUser {
     }
 }
 
+/// Which request of a chain of redirects a sample is about.
+struct Hop<'a> {
+    name: &'a Arc<str>,
+    method: &'a str,
+    url: &'a url::Url,
+}
+
 /// Turns exchanges into samples.
 struct Recording<'a> {
     around: &'a Surroundings,
@@ -416,7 +424,8 @@ impl Recording<'_> {
                 message: message.clone(),
             })
         });
-        self.record(&name, exchange.method.as_str(), &sample, message);
+        let hop = Hop { name: &name, method: exchange.method.as_str(), url: &exchange.url };
+        self.record(&hop, &sample, message);
         done
     }
 
@@ -438,10 +447,12 @@ impl Recording<'_> {
         let kind = FailureKind::Aborted.to_string();
         let message = "cut off by the end of the run".to_owned();
         self.around.recorder.error(ErrorSource::Request, &self.call.name, &kind, &message);
-        self.record(&self.call.name, &self.call.method, &sample, message);
+        let hop = Hop { name: &self.call.name, method: &self.call.method, url: &self.call.url };
+        self.record(&hop, &sample, message);
     }
 
-    fn record(&self, name: &Arc<str>, method: &str, sample: &RequestSample, message: String) {
+    fn record(&self, hop: &Hop<'_>, sample: &RequestSample, message: String) {
+        let Hop { name, method, url } = *hop;
         let method =
             if method == &*self.call.method { self.call.method.clone() } else { method.into() };
         let labels = Labels {
@@ -456,7 +467,7 @@ impl Recording<'_> {
         };
         self.around.recorder.request(labels, sample, || Exemplar {
             name: name.to_string(),
-            url: shown_url(&self.call.url),
+            url: shown_url(url),
             task: self.user.task().to_string(),
             vu_id: self.user.id(),
             sent: sample.sent,

@@ -44,7 +44,8 @@ impl JsonLines {
 
 impl Output for JsonLines {
     fn start(&mut self, head: &RunHead) -> Result<(), OutputError> {
-        let file = File::create(&self.path).map_err(|error| self.error(error.to_string()))?;
+        let file = File::create(&self.path)
+            .map_err(|error| self.error(format!("{error}; name another file with --out")))?;
         self.file = Some(BufWriter::new(file));
         self.write(&json!({
             "v": LINES_VERSION, "type": "start", "run_id": head.run_id, "name": head.name,

@@ -2,8 +2,14 @@
 
 /// What is counted is what happened: record, database and service agree under every executor and fault.
 mod accuracy;
+/// What `rhaid check` finds and shows.
+mod check;
+/// Manners of the command line: what is refused and how it is said, where options come from, what goes where.
+mod cli;
 /// How runs begin and end: kills, broken scripts, services started for a run.
 mod lifecycle;
+/// Runs kept, shown again, compared and deleted; the record against its schema.
+mod report;
 /// What many users cost.
 mod scale;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.

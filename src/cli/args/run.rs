@@ -93,7 +93,7 @@ pub struct LoadArgs {
     #[arg(short = 'u', long, value_name = "N", env = "RHAID_VUS", hide_env = true, value_parser = values::count)]
     pub vus: Option<u64>,
     /// How long, such as 30s, 1m30s or 2h
-    #[arg(short = 'd', long, value_name = "TIME", env = "RHAID_DURATION", hide_env = true,
+    #[arg(short = 'd', long, value_name = "TIME", env = "RHAID_DURATION", hide_env = true, allow_hyphen_values = true,
         value_parser = values::positive_duration, conflicts_with_all = ["stage", "profile"])]
     pub duration: Option<Duration>,
     /// Iterations, shared by all users

@@ -20,6 +20,7 @@ const END_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Rhaid {
     folder: TempDir,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     number: u32,
 }
 
@@ -42,12 +43,18 @@ pub(crate) struct Running {
 impl Rhaid {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, args: Vec::new(), number: 0 }
+        Self { folder, args: Vec::new(), env: Vec::new(), number: 0 }
     }
 
     /// Adds arguments for the next command.
     pub(crate) fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable for the next command; `NO_COLOR` is set unless it is given here as empty.
+    pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.push((key.to_owned(), value.to_owned()));
         self
     }
 
@@ -76,6 +83,7 @@ impl Rhaid {
             .current_dir(self.folder.path())
             .env("RHAID_DB", self.path("rhaid.db"))
             .env("NO_COLOR", "1")
+            .envs(std::mem::take(&mut self.env))
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).expect("the folder can be written"))
             .stderr(File::create(&stderr).expect("the folder can be written"))

@@ -45,9 +45,15 @@ fn a_copy_does_as_it_is_told() {
     let Ok(order) = std::env::var(ORDER) else { return };
     let words: Vec<&str> = order.split(':').collect();
     match words[..] {
-        ["busy"] => loop {
-            std::hint::black_box(0);
-        },
+        // Busy until its parent is gone, however that goes: a killed copy leaves nobody behind.
+        ["busy"] => {
+            std::thread::spawn(|| {
+                loop {
+                    std::hint::black_box(0);
+                }
+            });
+            wait_for_a_line();
+        }
         ["fork"] => {
             let _busy = Copy::told("busy");
             wait_for_a_line();

@@ -166,6 +166,23 @@ fn a_script_error_ends_the_run_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_crossed_threshold_ends_the_run_when_that_is_asked_for() {
+    let text = r#"
+let options = #{
+    load: #{ vus: 1, duration: "60s" },
+    thresholds: #{ sold: [#{ threshold: "count<5", abort_on_fail: true, delay_abort_eval: "1s" }] },
+};
+fn browse(user) { counter("sold").add(1); user.sleep("20ms"); }
+"#;
+    let (_rhaid, ended, record) = run_script(text, &[]);
+    assert_eq!(ended.code, Some(99), "{}", ended.stderr);
+    assert_eq!(record["status"], "aborted");
+    assert_eq!(record["thresholds"][0]["passed"], false);
+    assert!(record["elapsed_s"].as_f64().expect("seconds") < 30.0, "{}", record["elapsed_s"]);
+    assert!(ended.stderr.contains("ends the run"), "{}", ended.stderr);
+}
+
+#[test]
 fn what_a_script_declares_failed_is_counted_under_its_reason() {
     let text = r#"
 let options = #{ load: #{ vus: 1, iterations: 3 } };

@@ -33,17 +33,19 @@ struct Line {
 impl SourceCode for Line {
     fn read_span<'a>(
         &'a self,
-        _span: &SourceSpan,
-        _lines_before: usize,
+        span: &SourceSpan,
+        lines_before: usize,
         _lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let whole = SourceSpan::from((0, self.text.len()));
+        // The heading asks without lines around the place and wants its column; the frame begins with the line.
+        let before = self.text.get(..span.offset()).filter(|_| lines_before == 0);
         let contents = MietteSpanContents::new_named(
             self.file.clone(),
             self.text.as_bytes(),
             whole,
             self.number,
-            0,
+            before.map_or(0, |before| before.chars().count()),
             1,
         );
         Ok(Box::new(contents))
@@ -77,8 +79,9 @@ impl Shown {
     fn of(finding: &Finding) -> Self {
         let text = harmless(&finding.source_line);
         let column = finding.column.saturating_sub(1);
-        let offset =
-            text.char_indices().nth(column).map_or(text.len().saturating_sub(1), |(at, _)| at);
+        // A place beyond the end is shown at the last character.
+        let places = text.char_indices().map(|(at, _)| at);
+        let offset = places.take(column.saturating_add(1)).last().unwrap_or(0);
         let line = (finding.line > 0 && !text.is_empty()).then(|| Line {
             file: harmless(&finding.file),
             number: finding.line - 1,
@@ -105,7 +108,7 @@ pub(super) fn render(findings: &[Finding], printer: &Printer) -> String {
     } else {
         GraphicalTheme::unicode_nocolor()
     };
-    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(0).with_links(false);
+    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1).with_links(false);
     let mut text = String::new();
     for finding in findings {
         let shown = Shown::of(finding);
@@ -125,5 +128,47 @@ pub(super) fn script_error(error: &ScriptError, code: ExitCode, printer: &Printe
         message: error.to_string(),
         hint: None,
         rendered: Some(render(&error.findings, printer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::GlobalArgs;
+    use crate::cli::printer::Surroundings;
+
+    fn rendered(line: usize, column: usize, source_line: &str) -> String {
+        let (out, talk) = (Box::new(std::io::sink()), Box::new(std::io::sink()));
+        let printer =
+            Printer::with_streams(&GlobalArgs::default(), Surroundings::default(), out, talk);
+        let finding = Finding {
+            file: "a.rhai".to_owned(),
+            line,
+            column,
+            source_line: source_line.to_owned(),
+            message: "there is no function `gett`".to_owned(),
+            hint: Some("did you mean `get`?".to_owned()),
+        };
+        render(&[finding], &printer)
+    }
+
+    #[test]
+    fn the_whole_line_is_shown_with_a_mark_under_the_word() {
+        let text = rendered(12, 6, "user.gett(\"/ä\");");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with("a.rhai:12:6: there is no function `gett`"), "{text}");
+        assert!(lines[1].ends_with("[a.rhai:12:6]"), "{text}");
+        assert_eq!(lines[2], " 12 │ user.gett(\"/ä\");", "{text}");
+        assert_eq!(lines[3], "    ·      ────", "{text}");
+        assert!(text.contains("help: did you mean `get`?"), "{text}");
+    }
+
+    #[test]
+    fn a_place_that_is_not_in_its_line_is_shown_all_the_same() {
+        assert!(rendered(1, 99, "let straße = \"ä").contains("1 │ let straße = \"ä"));
+        for (line, source_line) in [(1, ""), (0, "")] {
+            let text = rendered(line, 1, source_line);
+            assert!(text.contains("there is no function"), "{text}");
+        }
     }
 }

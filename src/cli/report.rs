@@ -82,10 +82,13 @@ fn history(
         Err(error) => return Err(store_error(&error)),
     };
     if rows.is_empty() && format == Format::Table {
-        printer.talk(&format!(
-            "no runs in {}; `rhaid run scripts/journey.rhai --demo` makes one",
-            global.db.display()
-        ));
+        let database = global.db.display();
+        printer.talk(&match args.tag.is_empty() {
+            true => {
+                format!("no runs in {database}; `rhaid run scripts/journey.rhai --demo` makes one")
+            }
+            false => format!("no runs with that tag in {database}; `rhaid report` lists all"),
+        });
         return Ok(ExitCode::Passed);
     }
     give(args, &report::history(&rows, format, &text_options(printer)), printer)

@@ -48,6 +48,47 @@ fn negative_duration_on_the_command_line_is_usage() {
 }
 
 #[test]
+fn loads_that_cannot_be_meant_are_usage() {
+    for (args, word) in [
+        (&["-d", "-5s"] as &[&str], "it is negative"),
+        (&["-d", "5"], "a unit is missing"),
+        (&["--iterations", "0"], "at least 1"),
+        (&["--rate", "10/s", "-s", "10s:5"], "cannot be used with"),
+        (&["--out", "csv=x"], "json=FILE"),
+        (&["--body", "x"], "has no meaning for a script"),
+    ] {
+        assert_run_refused(GOOD, args, 2, &[word]);
+    }
+    for (vus, word) in [("0", "at least 1"), ("-3", "whole number")] {
+        let ended = Rhaid::new().args(["run", "http://127.0.0.1:1/", "--vus", vus]).run();
+        assert_refused(&ended, 2, &[word]);
+    }
+}
+
+#[test]
+fn without_arguments_there_is_help() {
+    let nothing = Rhaid::new().run();
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));
+    assert!(nothing.stderr.contains("Usage: rhaid"), "{}", nothing.stderr);
+    for (args, word) in [
+        (&["--help"] as &[&str], "Exit codes:"),
+        (&["run", "--help"], "--max-vus"),
+        (&["target-api", "--help"], "--port"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let helped = Rhaid::new().args(args).run();
+        assert_eq!((helped.code, helped.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert!(helped.stdout.contains(word), "{args:?}: {}", helped.stdout);
+    }
+}
+
+#[test]
+fn place_beyond_the_end_of_a_line_is_shown() {
+    let script = "fn look(user) { user.get(\"/ä";
+    assert_run_refused(script, &["-d", "1s"], 104, &["a.rhai:1:", "/ä"]);
+}
+
+#[test]
 fn misspelt_function_is_shown_in_its_line() {
     let script = "fn look(user) {\n    user.gett(\"/api/health\");\n}\n";
     let words = ["a.rhai:2:10", "user.gett(\"/api/health\");", "did you mean `get`?"];

@@ -98,6 +98,9 @@ fn runs_are_listed_and_shown_in_every_format() {
     let listed: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
     assert_eq!(listed[0]["id"], 2);
+    let (rhaid, ended) = report(rhaid, &["--tag", "build=none"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    assert!(ended.stderr.contains("no runs with that tag"), "{}", ended.stderr);
     let (_, ended) = report(rhaid, &["--format", "json", "--limit", "2"]);
     let listed: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!((&listed[0]["id"], &listed[1]["id"]), (&3.into(), &2.into()), "the newest first");

@@ -90,7 +90,8 @@ pub struct TargetArgs {
 #[command(next_help_heading = "Load")]
 pub struct LoadArgs {
     /// Virtual users; with --rate those that are there from the start
-    #[arg(short = 'u', long, value_name = "N", env = "RHAID_VUS", hide_env = true, value_parser = values::count)]
+    #[arg(short = 'u', long, value_name = "N", env = "RHAID_VUS", hide_env = true, value_parser = values::count,
+        allow_negative_numbers = true)]
     pub vus: Option<u64>,
     /// How long, such as 30s, 1m30s or 2h
     #[arg(short = 'd', long, value_name = "TIME", env = "RHAID_DURATION", hide_env = true, allow_hyphen_values = true,

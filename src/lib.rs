@@ -8,6 +8,7 @@
 //!
 //! The rooms, in reading order. A room imports only from rooms above it; `tests/it/tidy.rs` holds that law.
 
+pub mod analysis;
 pub mod cli;
 pub mod clock;
 pub mod engine;

@@ -1,20 +1,22 @@
 //! One worker's observations since it last handed over. Single-threaded: no lock, no channel, nothing that can be full.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dry::{DryCheck, DryEvent, Trace};
 use crate::clock::RunClock;
 use crate::metric::labels::MAX_SERIES;
 use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
-use crate::metric::window::{IterationLabels, MetricLabels};
+use crate::metric::window::{Arrivals, IterationLabels, MetricLabels, RequestCell, TimeAccount};
 use crate::metric::{
-    CheckStats, CustomSink, Exemplar, Histogram, IterationStats, Labels, MetricKind, RequestStats,
-    Window,
+    CheckStats, CustomSink, Exemplar, IterationStats, Labels, MetricKind, RequestStats, Window,
 };
 use crate::script::{Observer, User};
 
+/// Series and seconds kept apart in one window: late requests of many seconds may end in one.
+const MAX_CELLS: usize = 4 * MAX_SERIES;
 /// Error groups kept in one window.
 const KEEP_ERRORS: usize = 200;
 /// Slowest requests kept in one window.
@@ -36,6 +38,8 @@ pub(super) struct Recorder {
     /// The most users alive at once in the window.
     vus_peak: Cell<u64>,
     in_flight: Cell<u64>,
+    /// Until when the time in flight is added up.
+    in_flight_until: Cell<Duration>,
     backlog: Cell<u64>,
     /// Everything in its order; only a dry run has it.
     trace: Option<RefCell<Trace>>,
@@ -44,7 +48,11 @@ pub(super) struct Recorder {
 #[derive(Debug, Default)]
 struct Open {
     sent: u64,
-    requests: HashMap<Labels, RequestStats>,
+    requests: HashMap<(u32, Labels), RequestStats>,
+    arrivals: BTreeMap<u32, Arrivals>,
+    /// Time in flight and the most at once, by second.
+    in_flight: BTreeMap<u32, (Duration, u64)>,
+    time: TimeAccount,
     iterations: HashMap<IterationLabels, IterationStats>,
     checks: HashMap<MetricLabels, CheckStats>,
     customs: HashMap<MetricLabels, CustomSink>,
@@ -52,7 +60,6 @@ struct Open {
     slowest: Vec<Exemplar>,
     failing: Vec<Exemplar>,
     logs: Vec<String>,
-    schedule_lag: Histogram,
     overflowed: u64,
     discarded: u64,
 }
@@ -66,6 +73,7 @@ impl Recorder {
             vus: Cell::new(0),
             vus_peak: Cell::new(0),
             in_flight: Cell::new(0),
+            in_flight_until: Cell::new(Duration::ZERO),
             backlog: Cell::new(0),
             trace: None,
         }
@@ -95,6 +103,7 @@ impl Recorder {
 
     /// A request goes to the transport.
     pub(super) fn sent(&self) {
+        self.add_up_flight();
         self.open.borrow_mut().sent += 1;
         self.in_flight.set(self.in_flight.get() + 1);
     }
@@ -106,36 +115,72 @@ impl Recorder {
         sample: &RequestSample,
         exemplar: impl FnOnce() -> Exemplar,
     ) {
+        self.add_up_flight();
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
         let mut open = self.open.borrow_mut();
-        open.schedule_lag.record(sample.schedule_lag());
-        if open.requests.len() >= MAX_SERIES && !open.requests.contains_key(&labels) {
+        open.time.transport_s += sample.done.saturating_sub(sample.begun).as_secs_f64();
+        let cell = (second_of(sample.intended), labels);
+        if open.requests.len() >= MAX_CELLS && !open.requests.contains_key(&cell) {
             open.overflowed += 1;
-            open.requests.entry(labels.overflow()).or_default().record(sample);
+            open.requests.entry((cell.0, cell.1.overflow())).or_default().record(sample);
         } else {
-            open.requests.entry(labels).or_default().record(sample);
+            open.requests.entry(cell).or_default().record(sample);
         }
         open.keep(sample, exemplar);
     }
 
-    /// An iteration came due.
-    pub(super) fn planned(&self, labels: IterationLabels, count: u64) {
-        self.open.borrow_mut().iterations.entry(labels).or_default().planned += count;
+    /// Adds the time since the last begin or end of a request, second by second.
+    fn add_up_flight(&self) {
+        let (now, count) = (self.clock.now(), self.in_flight.get());
+        let mut from = self.in_flight_until.replace(now);
+        let mut open = self.open.borrow_mut();
+        while from < now && count > 0 {
+            let second = second_of(from);
+            let until = now.min(Duration::from_secs(u64::from(second) + 1));
+            let (time, most) = open.in_flight.entry(second).or_default();
+            *time += (until - from) * u32::try_from(count).unwrap_or(u32::MAX);
+            *most = count.max(*most);
+            open.time.in_flight_s += (until - from).as_secs_f64() * count as f64;
+            from = until;
+        }
     }
 
-    /// An iteration that was due cannot begin.
-    pub(super) fn dropped(&self, labels: IterationLabels, count: u64) {
-        self.open.borrow_mut().iterations.entry(labels).or_default().dropped += count;
+    /// Iterations came due at `due`.
+    pub(super) fn planned(&self, labels: IterationLabels, due: Duration, count: u64) {
+        let mut open = self.open.borrow_mut();
+        open.iterations.entry(labels).or_default().planned += count;
+        open.arrivals.entry(second_of(due)).or_default().planned += count;
     }
 
-    /// An iteration that was due began.
-    pub(super) fn started(&self, labels: IterationLabels) {
-        self.open.borrow_mut().iterations.entry(labels).or_default().started += 1;
+    /// Iterations that were due at `due` cannot begin.
+    pub(super) fn dropped(&self, labels: IterationLabels, due: Duration, count: u64) {
+        let mut open = self.open.borrow_mut();
+        open.iterations.entry(labels).or_default().dropped += count;
+        open.arrivals.entry(second_of(due)).or_default().dropped += count;
     }
 
-    /// A started iteration ended; `record` notes how.
-    pub(super) fn ended(&self, labels: IterationLabels, record: impl FnOnce(&mut IterationStats)) {
-        record(self.open.borrow_mut().iterations.entry(labels).or_default());
+    /// An iteration that was due at `due` began.
+    pub(super) fn started(&self, labels: IterationLabels, due: Duration) {
+        let mut open = self.open.borrow_mut();
+        open.iterations.entry(labels).or_default().started += 1;
+        open.arrivals.entry(second_of(due)).or_default().started += 1;
+    }
+
+    /// A started iteration ended after `took`; `record` notes how.
+    pub(super) fn ended(
+        &self,
+        labels: IterationLabels,
+        took: Duration,
+        record: impl FnOnce(&mut IterationStats),
+    ) {
+        let mut open = self.open.borrow_mut();
+        open.time.iterations_s += took.as_secs_f64();
+        record(open.iterations.entry(labels).or_default());
+    }
+
+    /// A user waited inside an iteration for as long as the script wanted.
+    pub(super) fn paused(&self, pause: Duration) {
+        self.open.borrow_mut().time.pauses_s += pause.as_secs_f64();
     }
 
     /// An error happened.
@@ -174,19 +219,36 @@ impl Recorder {
 
     /// Closes the window and opens the next.
     pub(super) fn take(&self) -> Window {
+        self.add_up_flight();
         let open = self.open.take();
         Window {
             worker_index: self.worker_index,
+            is_outside_load: false,
             at: self.clock.now(),
             sent: open.sent,
-            requests: open.requests.into_iter().map(|(l, s)| (Arc::new(l), s)).collect(),
+            requests: open
+                .requests
+                .into_iter()
+                .map(|((second, labels), stats)| RequestCell {
+                    labels: Arc::new(labels),
+                    second,
+                    stats,
+                })
+                .collect(),
+            arrivals: open.arrivals.into_iter().collect(),
+            in_flight_by_second: open
+                .in_flight
+                .into_iter()
+                .map(|(second, (time, most))| (second, time, most))
+                .collect(),
+            time: open.time,
+            busy: Duration::ZERO,
             iterations: open.iterations.into_iter().collect(),
             checks: open.checks.into_iter().collect(),
             customs: open.customs.into_iter().collect(),
             errors: open.errors.into_iter().collect(),
             exemplars: open.slowest.into_iter().chain(open.failing).collect(),
             logs: open.logs,
-            schedule_lag: open.schedule_lag,
             vus: self.vus.get(),
             vus_peak: self.vus_peak.replace(self.vus.get()),
             in_flight: self.in_flight.get(),
@@ -215,6 +277,11 @@ impl Open {
         self.slowest.sort_by_key(|kept| std::cmp::Reverse(kept.response_time));
         self.slowest.truncate(KEEP_SLOWEST);
     }
+}
+
+/// The second of a moment of the run.
+fn second_of(at: Duration) -> u32 {
+    u32::try_from(at.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// The labels under which a user observes something now.

@@ -203,11 +203,14 @@ impl ScriptUser {
 
     async fn sleep(&mut self, pause: Duration, stop: &Stop) -> Resumption {
         self.due = self.due.saturating_add(pause);
+        let begun = self.around.clock.now();
         let woken = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Now) => Resumption::Aborted,
             () = tokio::time::sleep_until(self.around.clock.instant(self.due)) => Resumption::Woken,
         };
+        // What comes after the due time is the generator's lateness, not the script's wish.
+        self.around.recorder.paused(self.due.min(self.around.clock.now()).saturating_sub(begun));
         // A pause that was over before it began still lets others run.
         tokio::task::consume_budget().await;
         woken
@@ -387,6 +390,7 @@ impl Recording<'_> {
             status,
             failure,
             failed: failure.is_some() || unexpected,
+            is_first_on_connection: exchange.new_connection,
             bytes_sent: exchange.bytes_sent,
             bytes_received: exchange.bytes_received,
         };
@@ -441,6 +445,7 @@ impl Recording<'_> {
             status: 0,
             failure: Some(FailureKind::Aborted),
             failed: true,
+            is_first_on_connection: false,
             bytes_sent: 0,
             bytes_received: 0,
         };

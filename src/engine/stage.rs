@@ -100,7 +100,7 @@ pub(super) async fn call(
     let mut stage_user = ScriptUser::new(around, shape, user, shared.plan.seed);
     let (end, returned) = stage_user.drive(task, &stop).await;
     listener.abort();
-    let window = recorder.take();
+    let window = Window { is_outside_load: true, ..recorder.take() };
     let finding = match end {
         TaskEnd::Completed => return Ok(StageEnd { returned, window }),
         TaskEnd::Error(finding) => finding,

@@ -157,8 +157,10 @@ async fn hand_over(shared: &Shared, around: &Surroundings, scenarios: &mut JoinS
             has_told = true;
             let _ = shared.messages.send(WorkerMessage::ScriptError).await;
         }
+        let busy = tokio::runtime::Handle::current().metrics().worker_total_busy_duration(0);
+        let window = Window { busy, ..around.recorder.take() };
         // Waiting for a place in the channel costs nothing but a longer window: users go on meanwhile.
-        let _ = shared.messages.send(WorkerMessage::Window(Box::new(around.recorder.take()))).await;
+        let _ = shared.messages.send(WorkerMessage::Window(Box::new(window))).await;
         if ended {
             return;
         }

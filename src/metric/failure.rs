@@ -58,6 +58,12 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether the exchange would have gone on: its time is a lower bound of what it would have taken.
+    #[must_use]
+    pub fn is_censored(self) -> bool {
+        matches!(self, Self::ConnectTimeout | Self::Timeout | Self::IdleTimeout | Self::Aborted)
+    }
+
     /// Every kind, in the order of the stages of a request.
     pub const ALL: [Self; 20] = [
         Self::Dns,

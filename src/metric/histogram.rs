@@ -119,6 +119,21 @@ impl Histogram {
         }
     }
 
+    /// Calls `visit` with each value in nanoseconds, to the precision of its bucket, and how often it is there.
+    pub fn for_each(&self, mut visit: impl FnMut(u64, u64)) {
+        if self.zeros > 0 {
+            visit(0, self.zeros);
+        }
+        match &self.values {
+            Values::Few(values) => values.iter().for_each(|ns| visit(*ns, 1)),
+            Values::Many(buckets) => {
+                for value in buckets.iter_recorded() {
+                    visit(value.value_iterated_to(), value.count_at_value());
+                }
+            }
+        }
+    }
+
     fn insert(&mut self, ns: u64, times: u64) {
         if ns == 0 {
             self.zeros += times;

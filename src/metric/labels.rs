@@ -14,7 +14,7 @@ pub const OVERFLOW: &str = "__other__";
 pub type Tags = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// The labels of a series of requests. Strings are shared: cloning costs reference counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Labels {
     /// The step: the request's name, such as `GET /api/teams`.
     pub name: Arc<str>,

@@ -4,21 +4,25 @@
 //! [`Window`] is one worker's second, a [`Totals`] is the whole run. This room knows nothing of tokio, Rhai, HTTP clients
 //! or SQL. Workers write windows; `pipeline` merges them; `record` keeps the result.
 
+pub mod buckets;
 pub mod failure;
 pub mod histogram;
 pub mod labels;
 pub mod resource;
 pub mod sink;
+pub mod slice;
 pub mod spelling;
 pub mod threshold;
 pub mod totals;
 pub mod window;
 
+pub use buckets::Buckets;
 pub use failure::FailureKind;
 pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
 pub use sink::{
     CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,
 };
+pub use slice::{Slice, Slices};
 pub use totals::Totals;
 pub use window::Window;

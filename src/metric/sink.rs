@@ -45,6 +45,8 @@ pub struct RequestSample {
     pub failure: Option<FailureKind>,
     /// Whether it counts in `http_req_failed`: a failure below HTTP, or a status the script did not expect.
     pub failed: bool,
+    /// Whether it went over a connection that was made for it: its service time is that of a first request.
+    pub is_first_on_connection: bool,
     /// Bytes written, head and body.
     pub bytes_sent: u64,
     /// Bytes read, head and body as on the wire.
@@ -62,6 +64,12 @@ impl RequestSample {
     #[must_use]
     pub fn service_time(&self) -> Duration {
         self.done.saturating_sub(self.sent)
+    }
+
+    /// Whether its end was not seen, so that its times are only lower bounds: a time-out, or cut off by the end of the run.
+    #[must_use]
+    pub fn is_censored(&self) -> bool {
+        self.failure.is_some_and(FailureKind::is_censored)
     }
 
     /// How late the generator was: `begun − intended`. Connecting is the target's time, not the generator's.
@@ -82,6 +90,14 @@ pub struct RequestStats {
     pub response_time: Histogram,
     /// Service time, `done − sent`.
     pub service_time: Histogram,
+    /// Lateness of the generator, `begun − intended`.
+    pub schedule_lag: Histogram,
+    /// Response times of failed requests; also in `response_time`.
+    pub failed_time: Histogram,
+    /// Response times that are lower bounds: time-outs and what was cut off; also in `response_time`.
+    pub censored_time: Histogram,
+    /// Service times of the first requests on new connections; also in `service_time`.
+    pub first_on_connection: Histogram,
     /// `http_req_blocked`.
     pub blocked: Histogram,
     /// Name resolution.
@@ -109,6 +125,16 @@ impl RequestStats {
         self.failed += u64::from(sample.failed);
         self.response_time.record(sample.response_time());
         self.service_time.record(sample.service_time());
+        self.schedule_lag.record(sample.schedule_lag());
+        if sample.failed {
+            self.failed_time.record(sample.response_time());
+        }
+        if sample.is_censored() {
+            self.censored_time.record(sample.response_time());
+        }
+        if sample.is_first_on_connection {
+            self.first_on_connection.record(sample.service_time());
+        }
         self.blocked.record(sample.times.blocked);
         self.dns.record(sample.times.dns);
         self.connecting.record(sample.times.connecting);
@@ -126,6 +152,10 @@ impl RequestStats {
         self.failed += other.failed;
         self.response_time.merge(&other.response_time);
         self.service_time.merge(&other.service_time);
+        self.schedule_lag.merge(&other.schedule_lag);
+        self.failed_time.merge(&other.failed_time);
+        self.censored_time.merge(&other.censored_time);
+        self.first_on_connection.merge(&other.first_on_connection);
         self.blocked.merge(&other.blocked);
         self.dns.merge(&other.dns);
         self.connecting.merge(&other.connecting);

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::histogram::Histogram;
 use super::labels::{Labels, MAX_SERIES};
 use super::sink::{
     CheckStats, CustomSink, ErrorKey, ErrorStats, Exemplar, IterationStats, RequestStats,
 };
-use super::window::{IterationLabels, MetricLabels, Window};
+use super::slice::Slices;
+use super::window::{IterationLabels, MetricLabels, TimeAccount, Window};
 
 /// Slowest requests kept in a run.
 const KEEP_SLOWEST: usize = 20;
@@ -37,8 +37,10 @@ pub struct Totals {
     pub slowest: Vec<Exemplar>,
     /// The first failed requests.
     pub failing: Vec<Exemplar>,
-    /// How late requests were sent.
-    pub schedule_lag: Histogram,
+    /// The run by the seconds in which things were due.
+    pub slices: Slices,
+    /// The two accounts of time of Little's law.
+    pub time: TimeAccount,
     /// The largest number of virtual users seen alive at once.
     pub vus_max: u64,
     /// Samples folded into the overflow series.
@@ -51,8 +53,11 @@ impl Totals {
     /// Adds a worker's window.
     pub fn add(&mut self, window: &Window) {
         self.sent += window.sent;
-        for (labels, stats) in &window.requests {
-            self.add_requests(labels, stats);
+        for cell in &window.requests {
+            self.add_requests(&cell.labels, &cell.stats);
+        }
+        if !window.is_outside_load {
+            self.add_to_time_axis(window);
         }
         for (labels, stats) in &window.iterations {
             merge_into(&mut self.iterations, labels, stats, IterationStats::merge);
@@ -74,9 +79,21 @@ impl Totals {
         for exemplar in &window.exemplars {
             self.keep(exemplar);
         }
-        self.schedule_lag.merge(&window.schedule_lag);
         self.overflowed += window.overflowed;
         self.discarded += window.discarded;
+    }
+
+    fn add_to_time_axis(&mut self, window: &Window) {
+        for cell in &window.requests {
+            self.slices.add_requests(cell.second, &cell.stats);
+        }
+        for (second, arrivals) in &window.arrivals {
+            self.slices.add_arrivals(*second, arrivals);
+        }
+        for (second, time, most) in &window.in_flight_by_second {
+            self.slices.add_in_flight(*second, *time, *most);
+        }
+        self.time.merge(&window.time);
     }
 
     fn add_requests(&mut self, labels: &Arc<Labels>, stats: &RequestStats) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
+use crate::metric::window::RequestCell;
 use crate::metric::{
     CustomSink, Exemplar, Histogram, IterationStats, MetricKind, RequestStats, Totals, Window,
 };
@@ -24,7 +25,7 @@ pub struct Aggregator {
     plan: Arc<Plan>,
     totals: Totals,
     phases: Vec<Phase>,
-    points: BTreeMap<(Arc<str>, Arc<str>), StepPoint>,
+    points: BTreeMap<(u32, Arc<str>, Arc<str>), StepPoint>,
     resources: Vec<ResourceSample>,
     all_resources: Vec<ResourceSample>,
     workers: BTreeMap<usize, WorkerState>,
@@ -80,9 +81,10 @@ impl Aggregator {
         self.totals.add(window);
         let alive = self.workers.values().map(|worker| worker.vus_peak).sum();
         self.totals.vus_max = self.totals.vus_max.max(alive);
-        for (labels, stats) in &window.requests {
-            let key = (labels.name.clone(), labels.phase.clone());
+        for RequestCell { labels, second, stats } in &window.requests {
+            let key = (*second, labels.name.clone(), labels.phase.clone());
             let point = self.points.entry(key).or_insert_with(|| StepPoint {
+                second: *second,
                 step: labels.name.clone(),
                 phase: labels.phase.clone(),
                 ..StepPoint::default()
@@ -367,7 +369,7 @@ impl Aggregator {
             ("http_req_response_time", all.response_time),
             ("iteration_duration", iterations.duration),
             ("iteration_response_time", iterations.response_time),
-            ("schedule_lag", self.totals.schedule_lag.clone()),
+            ("schedule_lag", all.schedule_lag),
         ];
         for (name, histogram) in trends {
             if histogram.count() > 0 {

@@ -47,9 +47,11 @@ pub struct Snapshot {
     pub resources: Vec<ResourceSample>,
 }
 
-/// Requests of one step in one phase and one interval.
+/// Requests of one step in one phase that ended in one interval, by the second for which they were intended.
 #[derive(Debug, Clone, Default)]
 pub struct StepPoint {
+    /// The second of the run for which they were intended, 0-based; earlier than the interval for what ended late.
+    pub second: u32,
     /// The step.
     pub step: Arc<str>,
     /// The phase.
@@ -86,7 +88,7 @@ pub struct PhasePoint {
 }
 
 impl StepPoint {
-    /// Adds all of `other`, which is of the same step and phase.
+    /// Adds all of `other`, which is of the same step, phase and second.
     pub fn merge(&mut self, other: &Self) {
         for task in &other.tasks {
             if !self.tasks.contains(task) {
@@ -133,7 +135,9 @@ impl Snapshot {
     pub fn absorb(&mut self, later: Self) {
         let mut points = std::mem::take(&mut self.points);
         for point in later.points {
-            match points.iter_mut().find(|p| p.step == point.step && p.phase == point.phase) {
+            match points.iter_mut().find(|p| {
+                p.second == point.second && p.step == point.step && p.phase == point.phase
+            }) {
                 Some(same) => same.merge(&point),
                 None => points.push(point),
             }

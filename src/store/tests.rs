@@ -40,6 +40,7 @@ fn snapshots(seconds: u64) -> Vec<Arc<Snapshot>> {
 
 fn snapshot(second: u64) -> Snapshot {
     let points = fixture::steps_in_second(second).into_iter().map(|step| StepPoint {
+        second: second as u32,
         step: step.name.into(),
         phase: fixture::phase_of(second).into(),
         tasks: step.tasks.into_iter().map(Into::into).collect(),

@@ -127,7 +127,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
             ThinkTime::Pacing(_) => due,
             _ => run.clock.now(),
         };
-        run.recorder.planned(labels(&run, &"".into(), scheduled_at), 1);
+        run.recorder.planned(labels(&run, &"".into(), scheduled_at), scheduled_at, 1);
         iterate(&run, &mut user, &stop, scheduled_at).await;
         let ended = run.clock.now();
         due = match run.shape.think_time {

@@ -154,9 +154,10 @@ fn drop_unclaimed<V>(run: &ScenarioRun<V>, iterations: u64) {
 }
 
 fn drop_planned<V>(run: &ScenarioRun<V>, count: u64) {
-    let labels = labels(run, &Arc::from(""), run.clock.now());
-    run.recorder.planned(labels.clone(), count);
-    run.recorder.dropped(labels, count);
+    let now = run.clock.now();
+    let labels = labels(run, &Arc::from(""), now);
+    run.recorder.planned(labels.clone(), now, count);
+    run.recorder.dropped(labels, now, count);
 }
 
 fn labels<V>(run: &ScenarioRun<V>, task: &Arc<str>, due: Duration) -> IterationLabels {
@@ -175,17 +176,18 @@ async fn iterate<V: VirtualUser>(
     scheduled_at: Duration,
 ) {
     let started_at = run.clock.now();
-    run.recorder.started(labels(run, &Arc::from(""), scheduled_at));
+    run.recorder.started(labels(run, &Arc::from(""), scheduled_at), scheduled_at);
     let (end, task) = user.iterate(scheduled_at, stop).await;
     let ended_at = run.clock.now();
-    run.recorder.ended(labels(run, &task, scheduled_at), |stats| {
+    let took = ended_at.saturating_sub(started_at);
+    run.recorder.ended(labels(run, &task, scheduled_at), took, |stats| {
         match end {
             IterationEnd::Completed => stats.completed += 1,
             IterationEnd::Failed => stats.failed += 1,
             IterationEnd::Interrupted => stats.interrupted += 1,
         }
         if end != IterationEnd::Interrupted {
-            stats.duration.record(ended_at.saturating_sub(started_at));
+            stats.duration.record(took);
             stats.response_time.record(ended_at.saturating_sub(scheduled_at));
         }
     });

@@ -64,7 +64,7 @@ impl<V: VirtualUser> Crew<V> {
                 break;
             }
             dues.next();
-            run.recorder.planned(labels(run, &"".into(), due), 1);
+            run.recorder.planned(labels(run, &"".into(), due), due, 1);
             self.dispatch(users, due);
             while users.try_join_next().is_some() {}
         }
@@ -73,8 +73,8 @@ impl<V: VirtualUser> Crew<V> {
         if run.stop.level() > StopLevel::Running {
             let now = run.clock.now();
             while let Some(due) = dues.next_if(|due| *due <= now) {
-                run.recorder.planned(labels(run, &"".into(), due), 1);
-                run.recorder.dropped(labels(run, &"".into(), due), 1);
+                run.recorder.planned(labels(run, &"".into(), due), due, 1);
+                run.recorder.dropped(labels(run, &"".into(), due), due, 1);
             }
             self.drop_backlog();
         }
@@ -86,7 +86,7 @@ impl<V: VirtualUser> Crew<V> {
         let waiting = self.backlog.take();
         self.run.recorder.waited(waiting.len() as u64);
         for due in waiting {
-            self.run.recorder.dropped(labels(&self.run, &"".into(), due), 1);
+            self.run.recorder.dropped(labels(&self.run, &"".into(), due), due, 1);
         }
     }
 
@@ -111,7 +111,7 @@ impl<V: VirtualUser> Crew<V> {
             backlog.push_back(due);
             self.run.recorder.waits();
         } else {
-            self.run.recorder.dropped(labels(&self.run, &"".into(), due), 1);
+            self.run.recorder.dropped(labels(&self.run, &"".into(), due), due, 1);
         }
     }
 

@@ -39,6 +39,7 @@ fn request(ms: u64, failed: bool) -> RequestSample {
         status: 200,
         failure: None,
         failed,
+        is_first_on_connection: false,
         bytes_sent: 10,
         bytes_received: 100,
     }

@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("watch", &["metric", "units", "clock"]),
     ("pacing", &["plan", "units", "clock"]),
     ("script", &["plan", "metric", "units", "clock"]),
-    ("record", &["plan", "metric", "units", "clock"]),
+    ("record", &["plan", "analysis", "metric", "units", "clock"]),
     ("engine", &["plan", "pacing", "script", "transport", "record", "metric", "units", "clock"]),
     ("pipeline", &["record", "plan", "metric", "units", "clock"]),
     ("store", &["record", "pipeline", "plan", "metric", "units", "clock"]),

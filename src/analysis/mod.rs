@@ -1,0 +1,5 @@
+//! What the numbers mean: pure functions over slices and histograms, a file a method, each with its acceptance tests.
+//!
+//! A method takes [`Slice`](crate::metric::Slice)s or [`Histogram`](crate::metric::Histogram)s and gives a verdict with its
+//! evidence. This room knows nothing of tokio, SQL, terminals or scripts: `cli` gathers the evidence at the end of a run,
+//! `record` keeps the verdicts, `report` shows them. The formulas and their sources are in `docs/measurement.md`.

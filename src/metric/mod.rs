@@ -18,7 +18,7 @@ pub mod window;
 
 pub use buckets::Buckets;
 pub use failure::FailureKind;
-pub use histogram::{Histogram, Quantile};
+pub use histogram::{Estimate, Histogram, Quantile};
 pub use labels::Labels;
 pub use sink::{
     CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,

@@ -8,12 +8,12 @@ use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
 use crate::metric::window::RequestCell;
 use crate::metric::{
-    CustomSink, Exemplar, Histogram, IterationStats, MetricKind, RequestStats, Totals, Window,
+    CustomSink, Exemplar, IterationStats, MetricKind, RequestStats, Totals, Window,
 };
 use crate::plan::{Executor, Plan};
 use crate::record::{
     CheckRecord, MetricRecord, PhaseRecord, ResourceSample, RunRecord, RunStatus, StepRecord,
-    ThresholdRecord, TotalsRecord,
+    ThresholdRecord, TimesRecord, TotalsRecord,
 };
 
 /// Up to this many series every threshold is judged each second; beyond it only those that can end the run.
@@ -160,7 +160,7 @@ impl Aggregator {
             plan: head.plan.clone(),
             tags: head.tags.clone(),
             validity: None,
-            steps: self.steps(),
+            steps: self.steps(None),
             phases: self.phase_records(at),
             checks: self.checks(),
             thresholds: self.judge(at, false),
@@ -169,6 +169,7 @@ impl Aggregator {
             metrics: self.all_metrics(at),
             resources: self.all_resources.clone(),
             totals: self.totals_record(at),
+            slices: self.totals.slices.clone(),
             generator: head.generator.clone(),
         }
     }
@@ -250,15 +251,16 @@ impl Aggregator {
         let mut requests = self.totals.requests_by(|labels| labels.phase.clone());
         let mut iterations = self.iterations_by_phase();
         let last = self.phases.len().saturating_sub(1);
+        let has_several = self.phases.len() > 1;
         let record = |phase: &Phase, end, stats: RequestStats, iterations| PhaseRecord {
             name: phase.name.to_string(),
             start: phase.start,
             end,
             count: stats.count,
             failed: stats.failed,
-            service_time: stats.service_time,
-            response_time: stats.response_time,
+            times: times_of(&stats),
             iterations,
+            steps: if has_several { self.steps(Some(&phase.name)) } else { Vec::new() },
         };
         self.phases
             .iter()
@@ -272,19 +274,18 @@ impl Aggregator {
             .collect()
     }
 
-    fn steps(&self) -> Vec<StepRecord> {
+    /// Each step, over the whole run or one phase.
+    fn steps(&self, phase: Option<&Arc<str>>) -> Vec<StepRecord> {
         let mut steps: BTreeMap<Arc<str>, StepRecord> = BTreeMap::new();
-        for (labels, stats) in &self.totals.requests {
+        let wanted = self
+            .totals
+            .requests
+            .iter()
+            .filter(|(labels, _)| phase.is_none_or(|phase| labels.phase == *phase));
+        for (labels, stats) in wanted {
             let step = steps.entry(labels.name.clone()).or_insert_with(|| StepRecord {
                 name: labels.name.to_string(),
-                tasks: Vec::new(),
-                count: 0,
-                failed: 0,
-                statuses: BTreeMap::new(),
-                service_time: Histogram::new(),
-                response_time: Histogram::new(),
-                bytes_sent: 0,
-                bytes_received: 0,
+                ..StepRecord::default()
             });
             if !step.tasks.iter().any(|task| **task == *labels.task) {
                 step.tasks.push(labels.task.to_string());
@@ -292,8 +293,7 @@ impl Aggregator {
             step.count += stats.count;
             step.failed += stats.failed;
             *step.statuses.entry(labels.status).or_default() += stats.count;
-            step.service_time.merge(&stats.service_time);
-            step.response_time.merge(&stats.response_time);
+            step.times.add(stats);
             step.bytes_sent += stats.bytes_sent;
             step.bytes_received += stats.bytes_received;
         }
@@ -390,6 +390,12 @@ impl Aggregator {
     }
 }
 
+fn times_of(stats: &RequestStats) -> TimesRecord {
+    let mut times = TimesRecord::default();
+    times.add(stats);
+    times
+}
+
 fn add_to_point(point: &mut StepPoint, task: &Arc<str>, status: u16, stats: &RequestStats) {
     if !point.tasks.contains(task) {
         point.tasks.push(task.clone());
@@ -399,6 +405,7 @@ fn add_to_point(point: &mut StepPoint, task: &Arc<str>, status: u16, stats: &Req
     *point.statuses.entry(status).or_default() += stats.count;
     point.service_time.merge(&stats.service_time);
     point.response_time.merge(&stats.response_time);
+    point.censored += stats.censored_time.count();
     point.bytes_sent += stats.bytes_sent;
     point.bytes_received += stats.bytes_received;
 }

@@ -62,6 +62,8 @@ pub struct StepPoint {
     pub count: u64,
     /// Requests that count as failed.
     pub failed: u64,
+    /// Requests whose times are lower bounds.
+    pub censored: u64,
     /// By status; 0 is no response.
     pub statuses: BTreeMap<u16, u64>,
     /// Service time.
@@ -97,6 +99,7 @@ impl StepPoint {
         }
         self.count += other.count;
         self.failed += other.failed;
+        self.censored += other.censored;
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
         }

@@ -98,8 +98,8 @@ fn step(name: &str, task: &str, times_us: impl Iterator<Item = u64>) -> StepReco
     step.tasks.push(task.to_owned());
     for us in times_us {
         step.count += 1;
-        step.service_time.record(Duration::from_micros(us));
-        step.response_time.record(Duration::from_micros(us + 137));
+        step.times.service_time.record(Duration::from_micros(us));
+        step.times.response_time.record(Duration::from_micros(us + 137));
         step.bytes_sent += 120;
         step.bytes_received += 900;
     }
@@ -117,17 +117,7 @@ pub(crate) fn steps_in_second(second: u64) -> Vec<StepRecord> {
 }
 
 fn empty_step(name: &str) -> StepRecord {
-    StepRecord {
-        name: name.to_owned(),
-        tasks: Vec::new(),
-        count: 0,
-        failed: 0,
-        statuses: BTreeMap::new(),
-        service_time: Histogram::new(),
-        response_time: Histogram::new(),
-        bytes_sent: 0,
-        bytes_received: 0,
-    }
+    StepRecord { name: name.to_owned(), ..StepRecord::default() }
 }
 
 fn add(total: &mut StepRecord, step: &StepRecord) {
@@ -135,8 +125,7 @@ fn add(total: &mut StepRecord, step: &StepRecord) {
     total.count += step.count;
     total.failed += step.failed;
     step.statuses.iter().for_each(|(status, n)| *total.statuses.entry(*status).or_default() += n);
-    total.service_time.merge(&step.service_time);
-    total.response_time.merge(&step.response_time);
+    total.times.merge(&step.times);
     total.bytes_sent += step.bytes_sent;
     total.bytes_received += step.bytes_received;
 }
@@ -189,9 +178,9 @@ pub(crate) fn phases(seconds: u64) -> Vec<PhaseRecord> {
             end: Duration::from_secs(end),
             count: all.count,
             failed: all.failed,
-            service_time: all.service_time,
-            response_time: all.response_time,
+            times: all.times,
             iterations: iterations(iterated),
+            steps: Vec::new(),
         }
     };
     let mut phases = vec![phase("ramp-up", 0, 5, seconds.min(5))];
@@ -300,6 +289,7 @@ fn exemplars() -> Vec<Exemplar> {
 /// The record of a run of `seconds`, whose every second is [`steps_in_second`].
 pub(crate) fn record_of(run_id: &str, seconds: u64) -> RunRecord {
     RunRecord {
+        slices: crate::metric::Slices::default(),
         id: 12,
         run_id: run_id.to_owned(),
         name: "journey".to_owned(),

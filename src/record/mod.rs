@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 pub mod redact;
 pub mod row;
 pub mod run_id;
+pub mod times;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,12 +15,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::sink::{ErrorKey, ErrorStats};
-use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
+use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
 use crate::plan::{Plan, TestType};
 
 pub use redact::redacted;
 pub use row::{RunRow, load_label};
 pub use run_id::new_run_id;
+pub use times::TimesRecord;
 
 /// Version of the record's JSON; raised when a field changes its meaning.
 pub const RECORD_VERSION: u32 = 1;
@@ -102,6 +104,8 @@ pub struct RunRecord {
     pub resources: Vec<ResourceSample>,
     /// Sums.
     pub totals: TotalsRecord,
+    /// The run second by second; empty for a record that was read from the store.
+    pub slices: Slices,
     /// What made the load.
     pub generator: GeneratorInfo,
 }
@@ -115,8 +119,8 @@ pub struct Validity {
     pub reasons: Vec<String>,
 }
 
-/// One step over the whole run.
-#[derive(Debug, Clone)]
+/// One step, over the whole run or one phase.
+#[derive(Debug, Clone, Default)]
 pub struct StepRecord {
     /// The step's name.
     pub name: String,
@@ -128,10 +132,8 @@ pub struct StepRecord {
     pub failed: u64,
     /// Responses by status; 0 is no response.
     pub statuses: BTreeMap<u16, u64>,
-    /// Service time: `http_req_duration`.
-    pub service_time: Histogram,
-    /// Response time: `http_req_response_time`.
-    pub response_time: Histogram,
+    /// How long they took.
+    pub times: TimesRecord,
     /// Bytes written.
     pub bytes_sent: u64,
     /// Bytes read.
@@ -139,7 +141,7 @@ pub struct StepRecord {
 }
 
 /// One phase over all steps.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PhaseRecord {
     /// Its name.
     pub name: String,
@@ -151,12 +153,12 @@ pub struct PhaseRecord {
     pub count: u64,
     /// Failed requests.
     pub failed: u64,
-    /// Service time.
-    pub service_time: Histogram,
-    /// Response time.
-    pub response_time: Histogram,
+    /// How long they took.
+    pub times: TimesRecord,
     /// Iterations due in it.
     pub iterations: IterationStats,
+    /// Each step in it; empty when the run has only one phase, and until a run has ended.
+    pub steps: Vec<StepRecord>,
 }
 
 /// One check.

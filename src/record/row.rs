@@ -57,7 +57,7 @@ impl RunRow {
 impl From<&RunRecord> for RunRow {
     fn from(record: &RunRecord) -> Self {
         let mut times = Histogram::new();
-        record.steps.iter().for_each(|step| times.merge(&step.response_time));
+        record.steps.iter().for_each(|step| times.merge(&step.times.response_time));
         Self {
             id: record.id,
             run_id: record.run_id.clone(),

@@ -73,8 +73,8 @@ fn row(view: &RunView, scope: (&str, &str), length_s: f64, requests: &RequestsVi
         cell(requests.throughput),
         length_s.to_string(),
     ];
-    cells.extend(figures(&requests.http_req_duration));
-    cells.extend(figures(&requests.http_req_response_time));
+    cells.extend(figures(&requests.times.http_req_duration));
+    cells.extend(figures(&requests.times.http_req_response_time));
     line(cells)
 }
 

@@ -18,7 +18,7 @@ pub fn markdown(record: &RunRecord) -> String {
     }
     let parts = [
         ("Thresholds", thresholds(&view)),
-        ("Steps (http\\_req\\_duration)", sections::steps(&view)),
+        ("Steps", sections::steps(&view)),
         ("Phases", sections::phases(&view)),
         ("Checks", checks(&view)),
         ("Errors", sections::errors(&view)),

@@ -2,39 +2,49 @@
 
 use super::grid::{Column, Grid};
 use super::show::{self, NOT_AVAILABLE};
-use super::view::{MetricView, RequestsView, RunView, TimesView};
+use super::view::{MetricView, PhaseView, RequestsView, RunView, StepView, TimesView};
 use crate::metric::MetricKind;
 use crate::units::show_count;
 
-/// Requests by step, with a sum when there are several.
+/// Requests by step, with a sum when there are several: response time, and service time beside it.
 pub(super) fn steps(view: &RunView) -> Grid {
-    let mut columns = vec![Column::Words("step")];
-    let figures = ["reqs", "fail %", "avg", "min", "p50", "p95", "p99", "max"];
-    columns.extend(figures.map(Column::Figures));
-    if view.is_open_model {
-        columns.extend(["resp p95", "resp p99"].map(Column::Figures));
-    }
-    columns.push(Column::Figures("rate"));
-    let mut grid = Grid::new(columns);
-    for step in &view.steps {
-        grid.push(step_row(&step.name, &step.requests, view.is_open_model));
-    }
+    let mut grid = step_grid(&view.steps);
     if view.steps.len() > 1 {
-        grid.push(step_row("all steps", &view.totals.all_requests(), view.is_open_model));
+        grid.push(step_row("all steps", &view.totals.all_requests()));
     }
     grid
 }
 
-fn step_row(name: &str, requests: &RequestsView, is_open_model: bool) -> Vec<String> {
-    let times = &requests.http_req_duration;
+/// Requests by step in one phase, with its sum.
+pub(super) fn phase_steps(phase: &PhaseView) -> Grid {
+    let mut grid = step_grid(&phase.steps);
+    if phase.steps.len() > 1 {
+        grid.push(step_row("all steps", &phase.requests));
+    }
+    grid
+}
+
+fn step_grid(steps: &[StepView]) -> Grid {
+    let mut columns = vec![Column::Words("step")];
+    let figures = ["reqs", "fail %", "avg", "min", "p50", "p95", "p99", "p99.9", "max"];
+    columns.extend(figures.map(Column::Figures));
+    columns.extend(["svc p50", "svc p95", "svc p99", "rate"].map(Column::Figures));
+    let mut grid = Grid::new(columns);
+    for step in steps {
+        grid.push(step_row(&step.name, &step.requests));
+    }
+    grid
+}
+
+fn step_row(name: &str, requests: &RequestsView) -> Vec<String> {
+    let (response, service) =
+        (&requests.times.http_req_response_time, &requests.times.http_req_duration);
     let mut cells =
         vec![name.to_owned(), show_count(requests.count), show::percent(requests.error_ratio)];
-    let shown = [times.avg, times.min, times.p50, times.p95, times.p99, times.max];
-    cells.extend(shown.map(show::time));
-    if is_open_model {
-        let response = &requests.http_req_response_time;
-        cells.extend([response.p95, response.p99].map(show::time));
-    }
+    cells.extend(
+        ["avg", "min", "p50", "p95", "p99", "p99_9", "max"].map(|f| show::figure(response, f)),
+    );
+    cells.extend(["p50", "p95", "p99"].map(|field| show::figure(service, field)));
     cells.push(show::rate(requests.rate_per_s));
     cells
 }
@@ -42,32 +52,45 @@ fn step_row(name: &str, requests: &RequestsView, is_open_model: bool) -> Vec<Str
 /// Requests and iterations by phase; empty when there is only one.
 pub(super) fn phases(view: &RunView) -> Grid {
     let mut columns = vec![Column::Words("phase")];
-    let figures =
-        ["from", "to", "reqs", "fail %", "p50", "p95", "p99", "rate", "iterations", "dropped"];
+    let figures = [
+        "from",
+        "to",
+        "reqs",
+        "fail %",
+        "p50",
+        "p95",
+        "p99",
+        "svc p99",
+        "rate",
+        "iterations",
+        "dropped",
+        "thresholds",
+    ];
     columns.extend(figures.map(Column::Figures));
     let mut grid = Grid::new(columns);
     for phase in view.phases.iter().filter(|_| view.phases.len() > 1) {
-        let times = headline(view, &phase.requests);
+        let (response, service) =
+            (&phase.requests.times.http_req_response_time, &phase.requests.times.http_req_duration);
         grid.push(vec![
             phase.name.clone(),
             show::span(phase.start_s),
             show::span(phase.end_s),
             show_count(phase.requests.count),
             show::percent(phase.requests.error_ratio),
-            show::time(times.p50),
-            show::time(times.p95),
-            show::time(times.p99),
+            show::figure(response, "p50"),
+            show::figure(response, "p95"),
+            show::figure(response, "p99"),
+            show::figure(service, "p99"),
             show::rate(phase.requests.rate_per_s),
             show_count(phase.iterations.started),
             show_count(phase.iterations.dropped),
+            match phase.thresholds {
+                (_, 0) => "-".to_owned(),
+                (held, all) => format!("{held} of {all}"),
+            },
         ]);
     }
     grid
-}
-
-/// The times that speak for a run: response times where arrivals do not wait, else service times.
-pub(super) fn headline<'v>(view: &RunView, requests: &'v RequestsView) -> &'v TimesView {
-    if view.is_open_model { &requests.http_req_response_time } else { &requests.http_req_duration }
 }
 
 /// Errors, grouped.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::view::{FigureUnit, ThresholdView};
+use super::view::{FigureUnit, ThresholdView, TimesView};
 use crate::units;
 
 /// What stands where there were too few samples.
@@ -12,6 +12,22 @@ pub(super) const NOT_AVAILABLE: &str = "n/a";
 pub(super) fn time(ms: Option<f64>) -> String {
     ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok())
         .map_or_else(|| NOT_AVAILABLE.to_owned(), units::show_duration)
+}
+
+/// One field of a distribution: `17.3ms`, `≥ 10.0s` where it is only a lower bound, `n/a` without enough samples.
+pub(super) fn figure(times: &TimesView, field: &str) -> String {
+    let ms = match field {
+        "min" => times.min,
+        "avg" => times.avg,
+        "p50" => times.p50,
+        "p90" => times.p90,
+        "p95" => times.p95,
+        "p99" => times.p99,
+        "p99_9" => times.p99_9,
+        _ => times.max,
+    };
+    let bound = if times.at_least.has(field) { "≥ " } else { "" };
+    format!("{bound}{}", time(ms))
 }
 
 /// Seconds of an offset or a length, as a plan writes them: `1m30s`.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::grid::Grid;
 use super::view::{ResourceView, RunView};
 use super::{TextOptions, sections, show};
+use crate::metric::Quantile;
 use crate::record::{RunRecord, RunStatus};
 use crate::units::{show_bytes, show_count};
 
@@ -15,6 +16,13 @@ const YELLOW: &str = "33";
 /// The database that needs no `--db`.
 const DEFAULT_DB: &str = "rhaid.db";
 
+/// What the figures of the tables are.
+const TIMES: &str =
+    "http_req_response_time, from when a request was due; svc: http_req_duration, on the wire";
+/// Columns that give way on a narrow terminal, first the first.
+const LEAST_NEEDED: [&str; 8] =
+    ["svc p50", "svc p95", "min", "dropped", "avg", "p99.9", "svc p99", "max"];
+
 /// The summary of a run, with a final line break.
 #[must_use]
 pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
@@ -23,14 +31,11 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.title(&view);
     page.thresholds(&view);
     page.verdict(&view);
-    let steps = sections::steps(&view).fitted(options.width, &["min", "avg", "max"]);
-    page.table("steps: http_req_duration, from sending to the last byte", &steps);
-    let phase_title = if view.is_open_model {
-        "phases: http_req_response_time, from when a request was due"
-    } else {
-        "phases: http_req_duration"
-    };
-    page.table(phase_title, &sections::phases(&view));
+    page.table(&format!("steps: {TIMES}"), &page.fitted(sections::steps(&view)));
+    page.table(&format!("phases: {TIMES}"), &page.fitted(sections::phases(&view)));
+    for phase in view.phases.iter().filter(|phase| !phase.steps.is_empty()) {
+        page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
+    }
     page.checks(&view);
     page.table("errors", &sections::errors(&view));
     page.table("metrics", &sections::metrics(&view));
@@ -38,7 +43,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.totals(&view);
     page.legend();
     page.stored(&view);
-    if options.ascii { page.out.replace('µ', "u") } else { page.out }
+    if options.ascii { page.out.replace('µ', "u").replace('≥', ">=") } else { page.out }
 }
 
 /// Text that grows downwards.
@@ -76,6 +81,10 @@ impl Page<'_> {
 
     fn dot(&self) -> &'static str {
         if self.options.ascii { " - " } else { " · " }
+    }
+
+    fn fitted(&self, grid: Grid) -> Grid {
+        grid.fitted(self.options.width, &LEAST_NEEDED)
     }
 
     fn table(&mut self, title: &str, grid: &Grid) {
@@ -201,6 +210,13 @@ impl Page<'_> {
             show::percent(totals.error_ratio),
             show::rate(Some(totals.throughput))
         ));
+        if totals.dropped + totals.times.censored > 0 {
+            self.line(&format!(
+                "  unseen      {} unsent{dot}{} whose end was not seen (≥)",
+                show::plural(totals.dropped, "iteration"),
+                show::plural(totals.times.censored, "request")
+            ));
+        }
         self.line(&format!(
             "  data        {} sent{dot}{} received{dot}at most {}",
             show_bytes(totals.sent_bytes),
@@ -219,7 +235,11 @@ impl Page<'_> {
     fn legend(&mut self) {
         if self.out.contains(show::NOT_AVAILABLE) {
             self.line("");
-            self.line("n/a: too few samples for that percentile");
+            let needs = [Quantile::P50, Quantile::P95, Quantile::P99, Quantile::P99_9].map(|q| {
+                let percentile = q.as_ratio() * 100.0;
+                format!("p{percentile} needs {}", show_count(q.samples_needed()))
+            });
+            self.line(&format!("n/a: too few samples ({})", needs.join(", ")));
         }
     }
 

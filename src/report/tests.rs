@@ -44,7 +44,7 @@ fn empty() -> RunRecord {
 
 #[test]
 fn a_summary_says_it_all_in_order() {
-    insta::assert_snapshot!(summary(&fixture::record(), &options()), @r#"
+    insta::assert_snapshot!(summary(&fixture::record(), &options()), @"
     journey · load · 20 VUs · http://127.0.0.1:8117 · finished after 10s
 
     thresholds
@@ -55,18 +55,18 @@ fn a_summary_says_it_all_in_order() {
     verdict
       FAILED 1 of 3 thresholds · numbers DEGRADED: schedule lag p99 is 12 ms · exit code 99
 
-    steps: http_req_duration, from sending to the last byte
-    step               reqs  fail %     avg     min     p50     p95     p99     max    rate
-    ───────────────────────────────────────────────────────────────────────────────────────
-    GET /api/teams      300    0.00  12.9ms  8.00ms  12.9ms  17.1ms  17.6ms  17.9ms  30.0/s
-    PUT /api/users/me   100   10.00  28.0ms  20.0ms  27.3ms  35.8ms  35.9ms  36.0ms  10.0/s
-    all steps           400    2.50  16.7ms  8.00ms  14.5ms  32.5ms  35.8ms  36.0ms  40.0/s
+    steps: http_req_response_time, from when a request was due; svc: http_req_duration, on the wire
+    step               reqs  fail %     avg     p50     p95     p99  p99.9     max  svc p99    rate
+    ───────────────────────────────────────────────────────────────────────────────────────────────
+    GET /api/teams      300    0.00  13.1ms  13.1ms  17.3ms     n/a    n/a  18.0ms      n/a  30.0/s
+    PUT /api/users/me   100   10.00  28.1ms  27.4ms  35.9ms     n/a    n/a  36.1ms      n/a  10.0/s
+    all steps           400    2.50  16.8ms  14.6ms  32.6ms  35.9ms    n/a  36.1ms   35.8ms  40.0/s
 
-    phases: http_req_duration
-    phase      from   to  reqs  fail %     p50     p95     p99    rate  iterations  dropped
-    ───────────────────────────────────────────────────────────────────────────────────────
-    ramp-up      0s   5s   200    2.50  14.2ms  32.3ms  35.7ms  40.0/s         200       10
-    sustained    5s  10s   200    2.50  14.7ms  32.5ms  35.9ms  40.0/s         200       10
+    phases: http_req_response_time, from when a request was due; svc: http_req_duration, on the wire
+    phase      from   to  reqs  fail %     p50     p95  p99  svc p99    rate  iterations  thresholds
+    ────────────────────────────────────────────────────────────────────────────────────────────────
+    ramp-up      0s   5s   200    2.50  14.4ms  32.4ms  n/a      n/a  40.0/s         200           -
+    sustained    5s  10s   200    2.50  14.8ms  32.6ms  n/a      n/a  40.0/s         200           -
 
     checks
       ✓ status is 200 (list_teams)  300 of 300
@@ -79,11 +79,11 @@ fn a_summary_says_it_all_in_order() {
 
     metrics
     metric       kind       value  detail
-    ─────────────────────────────────────────────────────────────────────────────────────────
+    ──────────────────────────────────────────────────────────────────────────────────────
     teams_seen   counter      120
     queue_depth  gauge          4  min 1  max 9
     cache_hit    rate     25.00 %  3 of 12
-    render_time  trend     5.90ms  min 3.00ms  p50 6.00ms  p95 9.00ms  p99 9.00ms  max 9.00ms
+    render_time  trend     5.90ms  min 3.00ms  p50 6.00ms  p95 9.00ms  p99 n/a  max 9.00ms
 
     health
       generator  CPU 15.5 % of a core, at most 20 % · 48.0 MiB · 40 files · 20 connections · 4 threads
@@ -92,11 +92,14 @@ fn a_summary_says_it_all_in_order() {
     totals
       iterations  420 planned = 400 started + 20 dropped · 397 completed · 3 interrupted · 10 failed
       requests    400 sent · 400 done · 10 failed (2.50 %) · 39.0/s successful
+      unseen      20 iterations unsent · 0 requests whose end was not seen (≥)
       data        46.9 KiB sent · 351.6 KiB received · at most 20 VUs
+
+    n/a: too few samples (p50 needs 6, p95 needs 72, p99 needs 368, p99.9 needs 3,688)
 
     stored   run 12 in rhaid.db
     compare  rhaid report 11 12
-    "#);
+    ");
 }
 
 #[test]
@@ -108,19 +111,19 @@ fn an_open_load_shows_response_times_and_fits_a_narrow_terminal_in_ascii() {
     let text = summary(&record, &narrow);
     assert!(text.is_ascii(), "{text}");
     let tables = text.split("steps:").nth(1).and_then(|t| t.split("phases:").next());
-    insta::assert_snapshot!(tables.expect("a table of steps"), @r#"
-     http_req_duration, from sending to the last byte
-    step            reqs  fail %     p50     p95     p99  resp p95  resp p99    rate
+    insta::assert_snapshot!(tables.expect("a table of steps"), @"
+     http_req_response_time, from when a request was due; svc: http_req_duration, on the wire
+    step               reqs  fail %     p50     p95     p99     max  svc p99    rate
     --------------------------------------------------------------------------------
-    GET /api/teams   300    0.00  12.9ms  17.1ms  17.6ms    17.3ms    17.7ms  30.0/s
-    PUT /a...rs/me   100   10.00  27.3ms  35.8ms  35.9ms    35.9ms    36.1ms  10.0/s
-    all steps        400    2.50  14.5ms  32.5ms  35.8ms    32.6ms    35.9ms  40.0/s
-    "#);
+    GET /api/teams      300    0.00  13.1ms  17.3ms     n/a  18.0ms      n/a  30.0/s
+    PUT /api/users/me   100   10.00  27.4ms  35.9ms     n/a  36.1ms      n/a  10.0/s
+    all steps           400    2.50  14.6ms  32.6ms  35.9ms  36.1ms   35.8ms  40.0/s
+    ");
 }
 
 #[test]
 fn a_markdown_report_has_the_same_figures() {
-    insta::assert_snapshot!(markdown(&fixture::record()), @r#"
+    insta::assert_snapshot!(markdown(&fixture::record()), @r"
     # journey
 
     | run |  |
@@ -142,20 +145,20 @@ fn a_markdown_report_has_the_same_figures() {
     | ✗ | http\_req\_failed: rate&lt;0.01 | rate = 2.50 % |
     | ✓ | http\_req\_duration{task:nobody}: p(95)&lt;300 | no data |
 
-    ## Steps (http\_req\_duration)
+    ## Steps
 
-    | step | reqs | fail % | avg | min | p50 | p95 | p99 | max | rate |
-    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-    | GET /api/teams | 300 | 0.00 | 12.9ms | 8.00ms | 12.9ms | 17.1ms | 17.6ms | 17.9ms | 30.0/s |
-    | PUT /api/users/me | 100 | 10.00 | 28.0ms | 20.0ms | 27.3ms | 35.8ms | 35.9ms | 36.0ms | 10.0/s |
-    | all steps | 400 | 2.50 | 16.7ms | 8.00ms | 14.5ms | 32.5ms | 35.8ms | 36.0ms | 40.0/s |
+    | step | reqs | fail % | avg | min | p50 | p95 | p99 | p99.9 | max | svc p50 | svc p95 | svc p99 | rate |
+    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+    | GET /api/teams | 300 | 0.00 | 13.1ms | 8.14ms | 13.1ms | 17.3ms | n/a | n/a | 18.0ms | 12.9ms | 17.1ms | n/a | 30.0/s |
+    | PUT /api/users/me | 100 | 10.00 | 28.1ms | 20.1ms | 27.4ms | 35.9ms | n/a | n/a | 36.1ms | 27.3ms | 35.8ms | n/a | 10.0/s |
+    | all steps | 400 | 2.50 | 16.8ms | 8.14ms | 14.6ms | 32.6ms | 35.9ms | n/a | 36.1ms | 14.5ms | 32.5ms | 35.8ms | 40.0/s |
 
     ## Phases
 
-    | phase | from | to | reqs | fail % | p50 | p95 | p99 | rate | iterations | dropped |
-    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-    | ramp-up | 0s | 5s | 200 | 2.50 | 14.2ms | 32.3ms | 35.7ms | 40.0/s | 200 | 10 |
-    | sustained | 5s | 10s | 200 | 2.50 | 14.7ms | 32.5ms | 35.9ms | 40.0/s | 200 | 10 |
+    | phase | from | to | reqs | fail % | p50 | p95 | p99 | svc p99 | rate | iterations | dropped | thresholds |
+    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+    | ramp-up | 0s | 5s | 200 | 2.50 | 14.4ms | 32.4ms | n/a | n/a | 40.0/s | 200 | 10 | - |
+    | sustained | 5s | 10s | 200 | 2.50 | 14.8ms | 32.6ms | n/a | n/a | 40.0/s | 200 | 10 | - |
 
     ## Checks
 
@@ -177,20 +180,20 @@ fn a_markdown_report_has_the_same_figures() {
     | teams\_seen | counter | 120 |  |
     | queue\_depth | gauge | 4 | min 1  max 9 |
     | cache\_hit | rate | 25.00 % | 3 of 12 |
-    | render\_time | trend | 5.90ms | min 3.00ms  p50 6.00ms  p95 9.00ms  p99 9.00ms  max 9.00ms |
-    "#);
+    | render\_time | trend | 5.90ms | min 3.00ms  p50 6.00ms  p95 9.00ms  p99 n/a  max 9.00ms |
+    ");
 }
 
 #[test]
 fn a_csv_report_has_the_same_figures() {
-    insta::assert_snapshot!(csv(&fixture::record()), @r#"
+    insta::assert_snapshot!(csv(&fixture::record()), @"
     run_id,run_name,started_at,scope,name,count,failed,error_ratio,rate_per_s,throughput_per_s,elapsed_s,http_req_duration_min_ms,http_req_duration_avg_ms,http_req_duration_p50_ms,http_req_duration_p90_ms,http_req_duration_p95_ms,http_req_duration_p99_ms,http_req_duration_p99_9_ms,http_req_duration_max_ms,http_req_response_time_min_ms,http_req_response_time_avg_ms,http_req_response_time_p50_ms,http_req_response_time_p90_ms,http_req_response_time_p95_ms,http_req_response_time_p99_ms,http_req_response_time_p99_9_ms,http_req_response_time_max_ms
-    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,step,GET /api/teams,300,0,0,30,30,10,8,12.946,12.936,16.668,17.116,17.601,,17.892,8.137,13.083,13.073,16.805,17.253,17.738,,18.029
-    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,step,PUT /api/users/me,100,10,0.1,10,9,10,20,27.983,27.301,34.233,35.761,35.925,,35.966,20.137,28.12,27.438,34.37,35.898,36.062,,36.103
-    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,phase,ramp-up,200,5,0.025,40,39,5,8,16.498,14.22,28.829,32.295,35.679,,35.761,8.137,16.635,14.357,28.966,32.432,35.816,,35.898
-    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,phase,sustained,200,5,0.025,40,39,5,8.485,16.913,14.705,29.034,32.5,35.884,,35.966,8.622,17.05,14.842,29.171,32.637,36.021,,36.103
+    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,step,GET /api/teams,300,0,0,30,30,10,8,12.946,12.936,16.668,17.116,,,17.892,8.137,13.083,13.073,16.805,17.253,,,18.029
+    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,step,PUT /api/users/me,100,10,0.1,10,9,10,20,27.983,27.301,34.233,35.761,,,35.966,20.137,28.12,27.438,34.37,35.898,,,36.103
+    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,phase,ramp-up,200,5,0.025,40,39,5,8,16.498,14.22,28.829,32.295,,,35.761,8.137,16.635,14.357,28.966,32.432,,,35.898
+    01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,phase,sustained,200,5,0.025,40,39,5,8.485,16.913,14.705,29.034,32.5,,,35.966,8.622,17.05,14.842,29.171,32.637,,,36.103
     01KBFIXTURE000000000000001,journey,2026-11-21T03:12:46.000Z,total,all steps,400,10,0.025,40,39,10,8,16.705,14.491,29.034,32.5,35.802,,35.966,8.137,16.842,14.628,29.171,32.637,35.939,,36.103
-    "#);
+    ");
 }
 
 #[test]
@@ -198,46 +201,8 @@ fn a_json_report_has_the_published_fields() {
     let document = parsed(&fixture::record());
     let fields: Vec<&String> = document.as_object().expect("object").keys().collect();
     insta::assert_snapshot!(fields.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" "), @"version run_id id name test_type status exit_code started_at elapsed_s load target tags plan validity steps phases checks thresholds errors exemplars metrics resources totals generator");
-    insta::assert_snapshot!(serde_json::to_string_pretty(&document["steps"][1]).expect("json"), @r#"
-    {
-      "name": "PUT /api/users/me",
-      "tasks": [
-        "update_profile"
-      ],
-      "count": 100,
-      "failed": 10,
-      "error_ratio": 0.1,
-      "rate_per_s": 10.0,
-      "throughput": 9.0,
-      "http_req_duration": {
-        "min": 20.0,
-        "avg": 27.983,
-        "p50": 27.301,
-        "p90": 34.233,
-        "p95": 35.761,
-        "p99": 35.925,
-        "p99_9": null,
-        "max": 35.966
-      },
-      "http_req_response_time": {
-        "min": 20.137,
-        "avg": 28.12,
-        "p50": 27.438,
-        "p90": 34.37,
-        "p95": 35.898,
-        "p99": 36.062,
-        "p99_9": null,
-        "max": 36.103
-      },
-      "statuses": {
-        "200": 90,
-        "503": 10
-      },
-      "sent_bytes": 12000,
-      "received_bytes": 90000
-    }
-    "#);
-    insta::assert_snapshot!(document["totals"], @r#"{"planned":420,"started":400,"dropped":20,"completed":397,"interrupted":3,"failed_iterations":10,"sent":400,"requests":400,"failed":10,"error_ratio":0.025,"rate_per_s":40.0,"throughput":39.0,"http_req_duration":{"min":8.0,"avg":16.705,"p50":14.491,"p90":29.034,"p95":32.5,"p99":35.802,"p99_9":null,"max":35.966},"http_req_response_time":{"min":8.137,"avg":16.842,"p50":14.628,"p90":29.171,"p95":32.637,"p99":35.939,"p99_9":null,"max":36.103},"sent_bytes":48000,"received_bytes":360000,"vus_max":20,"overflowed":0,"discarded":0}"#);
+    insta::assert_snapshot!(document["steps"][1], @r#"{"name":"PUT /api/users/me","tasks":["update_profile"],"count":100,"failed":10,"error_ratio":0.1,"rate_per_s":10.0,"throughput":9.0,"censored":0,"http_req_duration":{"min":20.0,"avg":27.983,"p50":27.301,"p90":34.233,"p95":35.761,"p99":null,"p99_9":null,"max":35.966},"http_req_response_time":{"min":20.137,"avg":28.12,"p50":27.438,"p90":34.37,"p95":35.898,"p99":null,"p99_9":null,"max":36.103},"http_req_response_time_success":{"min":20.137,"avg":28.12,"p50":27.438,"p90":34.37,"p95":35.898,"p99":null,"p99_9":null,"max":36.103},"schedule_lag":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"first_on_connection":{"count":0,"http_req_duration":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"others":{"min":20.0,"avg":27.983,"p50":27.301,"p90":34.233,"p95":35.761,"p99":null,"p99_9":null,"max":35.966}},"statuses":{"200":90,"503":10},"sent_bytes":12000,"received_bytes":90000}"#);
+    insta::assert_snapshot!(document["totals"], @r#"{"planned":420,"started":400,"dropped":20,"completed":397,"interrupted":3,"failed_iterations":10,"sent":400,"requests":400,"failed":10,"error_ratio":0.025,"rate_per_s":40.0,"throughput":39.0,"censored":0,"http_req_duration":{"min":8.0,"avg":16.705,"p50":14.491,"p90":29.034,"p95":32.5,"p99":35.802,"p99_9":null,"max":35.966},"http_req_response_time":{"min":8.137,"avg":16.842,"p50":14.628,"p90":29.171,"p95":32.637,"p99":35.939,"p99_9":null,"max":36.103},"http_req_response_time_success":{"min":8.137,"avg":16.842,"p50":14.628,"p90":29.171,"p95":32.637,"p99":35.939,"p99_9":null,"max":36.103},"schedule_lag":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"first_on_connection":{"count":0,"http_req_duration":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"others":{"min":8.0,"avg":16.705,"p50":14.491,"p90":29.034,"p95":32.5,"p99":35.802,"p99_9":null,"max":35.966}},"sent_bytes":48000,"received_bytes":360000,"vus_max":20,"overflowed":0,"discarded":0}"#);
     assert_eq!(document["plan"]["scenarios"][0]["executor"]["duration"], "10s");
     assert_eq!(document["thresholds"][2]["actual"], Value::Null);
     assert_eq!(
@@ -290,14 +255,16 @@ fn a_broken_document_does_not_follow_the_schema() {
 fn a_percentile_without_enough_samples_is_not_available_anywhere() {
     let mut record = fixture::record();
     let mut few = Histogram::new();
-    (1..=50).for_each(|ms| few.record(Duration::from_millis(ms)));
-    record.steps[0].count = 50;
-    record.steps[0].service_time = few;
+    (1..=100).for_each(|ms| few.record(Duration::from_millis(ms)));
+    record.steps[0].count = 100;
+    record.steps[0].times.service_time = few.clone();
+    record.steps[0].times.response_time = few;
     let line = |text: &str| text.lines().find(|l| l.contains(fixture::LIST)).map(str::to_owned);
-    assert!(line(&summary(&record, &options())).expect("line").contains("48.0ms     n/a"));
-    assert!(summary(&record, &options()).contains("n/a: too few samples"));
-    assert!(line(&markdown(&record)).expect("line").contains("48.0ms | n/a"));
-    assert!(line(&csv(&record)).expect("line").contains(",48,,,50,"));
+    let cells = line(&summary(&record, &options())).expect("line");
+    assert!(cells.split_whitespace().any(|cell| cell == "n/a") && cells.contains("95.0ms"));
+    assert!(summary(&record, &options()).contains("p99.9 needs 3,688"));
+    assert!(line(&markdown(&record)).expect("line").contains("95.0ms | n/a"));
+    assert!(line(&csv(&record)).expect("line").contains(",95,,,100,"));
     assert_eq!(parsed(&record)["steps"][0]["http_req_duration"]["p99"], Value::Null);
 }
 
@@ -408,7 +375,7 @@ fn later() -> RunRecord {
     later.validity = Some(Validity { verdict: "VALID".to_owned(), reasons: Vec::new() });
     let mut slower = Histogram::new();
     (0..300).for_each(|i| slower.record(Duration::from_micros(9_000 + 40 * i)));
-    later.steps[0].service_time = slower;
+    later.steps[0].times.service_time = slower;
     later.steps[1].count = 40;
     let mut new = later.steps[0].clone();
     new.name = "POST /api/teams".to_owned();
@@ -419,7 +386,7 @@ fn later() -> RunRecord {
 #[test]
 fn a_comparison_has_a_word_for_each_step() {
     let found = compare(&fixture::record(), &later(), CompareOptions::default()).expect("alike");
-    insta::assert_snapshot!(found.render(Format::Table, &TextOptions::default()), @r#"
+    insta::assert_snapshot!(found.render(Format::Table, &TextOptions::default()), @"
     A  run 12, journey, 2026-11-21T03:12:46.000Z, finished
     B  run 15, journey, 2026-11-21T03:12:46.000Z, finished
     note: the numbers of A are DEGRADED: schedule lag p99 is 12 ms
@@ -430,21 +397,21 @@ fn a_comparison_has_a_word_for_each_step() {
     ─────────────────────────────────────────────────────────────────────────────────
     GET /api/teams     slower                      p50      12.9ms   15.0ms   +15.7 %
                                                    p95      17.1ms   20.4ms   +18.9 %
-                                                   p99      17.6ms   20.8ms   +18.4 %
+                                                   p99         n/a      n/a       n/a
                                                    avg      12.9ms   15.0ms   +15.7 %
                                                    rate     30.0/s   30.0/s    +0.0 %
                                                    fail     0.00 %   0.00 %       n/a
                                                    reqs        300      300    +0.0 %
     POST /api/teams    only in B                   p50         n/a   15.0ms       n/a
                                                    p95         n/a   20.4ms       n/a
-                                                   p99         n/a   20.8ms       n/a
+                                                   p99         n/a      n/a       n/a
                                                    avg         n/a   15.0ms       n/a
                                                    rate        n/a   30.0/s       n/a
                                                    fail        n/a   0.00 %       n/a
                                                    reqs        n/a      300       n/a
     PUT /api/users/me  cannot be told              p50      27.3ms   27.3ms    +0.0 %
                        40 samples, 100 are needed  p95      35.8ms   35.8ms    +0.0 %
-                                                   p99      35.9ms   35.9ms    +0.0 %
+                                                   p99         n/a      n/a       n/a
                                                    avg      28.0ms   28.0ms    +0.0 %
                                                    rate     10.0/s    4.0/s   -60.0 %
                                                    fail    10.00 %  25.00 %  +150.0 %
@@ -458,7 +425,7 @@ fn a_comparison_has_a_word_for_each_step() {
                                                    reqs        400      640   +60.0 %
 
     provisional: single runs differ among themselves; repeat both before you act on a small change
-    "#);
+    ");
     let text = found.render(Format::Json, &options());
     let document: Value = serde_json::from_str(&text).expect("valid JSON");
     assert_eq!(document["steps"][0]["verdict"], "slower");

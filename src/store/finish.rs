@@ -7,11 +7,11 @@ use rusqlite::{Connection, named_params};
 use super::codec::{Precision, as_stored, to_json, word};
 use super::flush::{self, Flusher};
 use super::process::Process;
-use super::{lists, open};
+use super::{lists, open, slices};
 use crate::clock;
 use crate::metric::Histogram;
 use crate::pipeline::{RunHead, Snapshot};
-use crate::record::{self, RECORD_VERSION, RunRecord, RunStatus};
+use crate::record::{self, RECORD_VERSION, RunRecord, RunStatus, TimesRecord};
 
 /// Inserts the row of a run that begins; its place in the history.
 pub(super) fn insert_run(connection: &Connection, head: &RunHead) -> rusqlite::Result<i64> {
@@ -104,9 +104,10 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     flush::update_totals(connection, run, record.elapsed, &record.totals)?;
     let mut response_time = Histogram::new();
     // Merged from what is stored, so that a list shows the digits that the loaded record does.
-    record.steps.iter().for_each(|step| response_time.merge(&as_stored(&step.response_time)));
+    record.steps.iter().for_each(|step| response_time.merge(&as_stored(&step.times.response_time)));
     flush::update_quantiles(connection, run, &response_time)?;
-    lists::replace_steps(connection, run, &record.steps)?;
+    lists::replace_steps(connection, run, &record.steps, &record.phases)?;
+    slices::replace(connection, run, &record.slices)?;
     lists::replace_phases(connection, run, &record.phases, Precision::Total)?;
     lists::replace_metrics(connection, run, &record.metrics, Precision::Total)?;
     lists::replace_checks(connection, run, &record.checks)?;
@@ -134,13 +135,13 @@ pub(super) fn mark_interrupted(connection: &Connection, run: i64) -> rusqlite::R
 /// and one from the file show the same digits.
 pub(super) fn normalise(record: &mut RunRecord) {
     let keep = |histogram: &mut Histogram| *histogram = as_stored(histogram);
-    for step in &mut record.steps {
-        keep(&mut step.service_time);
-        keep(&mut step.response_time);
-    }
+    let keep_times = |times: &mut TimesRecord| {
+        times.each_mut().into_iter().for_each(|(_, histogram)| keep(histogram))
+    };
+    record.steps.iter_mut().for_each(|step| keep_times(&mut step.times));
     for phase in &mut record.phases {
-        keep(&mut phase.service_time);
-        keep(&mut phase.response_time);
+        keep_times(&mut phase.times);
+        phase.steps.iter_mut().for_each(|step| keep_times(&mut step.times));
         keep(&mut phase.iterations.duration);
         keep(&mut phase.iterations.response_time);
     }

@@ -12,7 +12,7 @@ use super::{lists, open};
 use crate::clock;
 use crate::metric::{Histogram, Quantile};
 use crate::pipeline::{PhasePoint, Snapshot, StepPoint};
-use crate::record::{PhaseRecord, ResourceSample, TotalsRecord};
+use crate::record::{PhaseRecord, ResourceSample, TimesRecord, TotalsRecord};
 
 /// Writes one run. Owns the connection; whoever calls it decides on which thread.
 #[derive(Debug)]
@@ -129,11 +129,11 @@ fn insert_point(
     let at = |q| point.response_time.supported_quantile(q).map(|d| int(d.as_micros() as u64));
     connection
         .prepare_cached(
-            "INSERT INTO test_metrics (run_id, series_id, seq, at_ms, interval_ms, count, failed, statuses_json,
+            "INSERT INTO test_metrics (run_id, series_id, seq, at_ms, interval_ms, second, censored, count, failed, statuses_json,
                  sent_bytes, received_bytes, response_time_p50_us, response_time_p95_us, response_time_p99_us,
                  service_time_min_ns, service_time_max_ns, service_time_sum_s, service_time_hdr,
                  response_time_min_ns, response_time_max_ns, response_time_sum_s, response_time_hdr)
-             VALUES (:run, :series, :seq, :at, :interval, :count, :failed, :statuses, :sent, :received,
+             VALUES (:run, :series, :seq, :at, :interval, :second, :censored, :count, :failed, :statuses, :sent, :received,
                  :p50, :p95, :p99, :service_min, :service_max, :service_sum, :service_hdr,
                  :response_min, :response_max, :response_sum, :response_hdr)",
         )?
@@ -143,6 +143,8 @@ fn insert_point(
             ":seq": seq,
             ":at": ms(snapshot.at),
             ":interval": ms(snapshot.interval),
+            ":second": point.second,
+            ":censored": int(point.censored),
             ":count": int(point.count),
             ":failed": int(point.failed),
             ":statuses": to_json(&point.statuses)?,
@@ -283,8 +285,8 @@ fn phase_so_far(point: &PhasePoint) -> PhaseRecord {
         end: point.end,
         count: 0,
         failed: 0,
-        service_time: Histogram::new(),
-        response_time: Histogram::new(),
+        times: TimesRecord::default(),
         iterations: point.iterations.clone(),
+        steps: Vec::new(),
     }
 }

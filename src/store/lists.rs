@@ -129,8 +129,9 @@ pub(super) fn replace_phases(
                 ":failed_iterations": int(iterations.failed),
             })?;
         let place = Place { run, owner: "phase", position };
-        place.insert(connection, "service_time", &phase.service_time, precision)?;
-        place.insert(connection, "response_time", &phase.response_time, precision)?;
+        for (kind, histogram) in phase.times.each() {
+            place.insert(connection, kind, histogram, precision)?;
+        }
         place.insert(connection, "iteration_duration", &iterations.duration, precision)?;
         place.insert(
             connection,
@@ -179,14 +180,19 @@ pub(super) fn replace_steps(
     connection: &Connection,
     run: i64,
     steps: &[StepRecord],
+    phases: &[PhaseRecord],
 ) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM steps WHERE run_id = ?1")?.execute([run])?;
     clear_histograms(connection, run, "step")?;
-    for (position, step) in (0_i64..).zip(steps) {
+    let of_run = steps.iter().map(|step| (None, step));
+    let of_phases = (0_i64..)
+        .zip(phases)
+        .flat_map(|(phase, found)| found.steps.iter().map(move |step| (Some(phase), step)));
+    for (position, (phase, step)) in (0_i64..).zip(of_run.chain(of_phases)) {
         connection
             .prepare_cached(
                 "INSERT INTO steps (run_id, position, name, tasks_json, count, failed, statuses_json, sent_bytes,
-                     received_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     received_bytes, phase_position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute((
                 run,
@@ -198,10 +204,12 @@ pub(super) fn replace_steps(
                 to_json(&step.statuses)?,
                 int(step.bytes_sent),
                 int(step.bytes_received),
+                phase,
             ))?;
         let place = Place { run, owner: "step", position };
-        place.insert(connection, "service_time", &step.service_time, Precision::Total)?;
-        place.insert(connection, "response_time", &step.response_time, Precision::Total)?;
+        for (kind, histogram) in step.times.each() {
+            place.insert(connection, kind, histogram, Precision::Total)?;
+        }
     }
     Ok(())
 }

@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::codec::{Cells, count_column, duration_column, json_column, unreadable, word_column};
 use super::{history, seconds};
 use crate::metric::sink::{ErrorKey, ErrorStats};
-use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
+use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
 use crate::record::{
     CheckRecord, MetricRecord, PhaseRecord, ResourceSample, ResourceUse, RunRecord, StepRecord,
-    ThresholdRecord, TotalsRecord, Validity,
+    ThresholdRecord, TimesRecord, TotalsRecord, Validity,
 };
 
 /// The record of run `id`; `None` when there is no such run.
@@ -24,7 +24,17 @@ pub(super) fn record(connection: &Connection, id: i64) -> rusqlite::Result<Optio
     let mut histograms = histograms(connection, id)?;
     record.tags = tags(connection, id)?;
     record.phases = phases(connection, id, &mut histograms)?;
-    record.steps = steps(connection, id, &mut histograms)?;
+    for (phase, step) in steps(connection, id, &mut histograms)? {
+        match phase {
+            None => record.steps.push(step),
+            // A row of no phase can only be another program's.
+            Some(phase) => record
+                .phases
+                .get_mut(phase)
+                .into_iter()
+                .for_each(|found| found.steps.push(step.clone())),
+        }
+    }
     if !is_final {
         record.steps = seconds::rebuild(connection, id, &mut record.phases)?;
     }
@@ -67,6 +77,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         metrics: Vec::new(),
         resources: Vec::new(),
         totals: totals(row)?,
+        slices: Slices::default(),
         generator: json_column(row, "generator_json")?,
     })
 }
@@ -123,6 +134,14 @@ fn take(histograms: &mut Histograms, owner: &str, position: i64, kind: &str) -> 
     histograms.remove(&(owner.to_owned(), position, kind.to_owned())).unwrap_or_default()
 }
 
+fn times(histograms: &mut Histograms, owner: &str, position: i64) -> TimesRecord {
+    let mut times = TimesRecord::default();
+    for (kind, histogram) in times.each_mut() {
+        *histogram = take(histograms, owner, position, kind);
+    }
+    times
+}
+
 fn tags(connection: &Connection, run: i64) -> rusqlite::Result<BTreeMap<String, String>> {
     let sql = "SELECT key, value FROM run_tags WHERE run_id = ?1";
     Ok(rows(connection, run, sql, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
@@ -132,21 +151,22 @@ fn steps(
     connection: &Connection,
     run: i64,
     histograms: &mut Histograms,
-) -> rusqlite::Result<Vec<StepRecord>> {
+) -> rusqlite::Result<Vec<(Option<usize>, StepRecord)>> {
     let sql = "SELECT * FROM steps WHERE run_id = ?1 ORDER BY position";
     rows(connection, run, sql, |row| {
         let position = row.get("position")?;
-        Ok(StepRecord {
+        let step = StepRecord {
             name: row.get("name")?,
             tasks: json_column(row, "tasks_json")?,
             count: count_column(row, "count")?,
             failed: count_column(row, "failed")?,
             statuses: json_column(row, "statuses_json")?,
-            service_time: take(histograms, "step", position, "service_time"),
-            response_time: take(histograms, "step", position, "response_time"),
+            times: times(histograms, "step", position),
             bytes_sent: count_column(row, "sent_bytes")?,
             bytes_received: count_column(row, "received_bytes")?,
-        })
+        };
+        let phase: Option<i64> = row.get("phase_position")?;
+        Ok((phase.map(|phase| usize::try_from(phase).unwrap_or(usize::MAX)), step))
     })
 }
 
@@ -164,8 +184,8 @@ fn phases(
             end: duration_column(row, "end_ns")?,
             count: count_column(row, "count")?,
             failed: count_column(row, "failed")?,
-            service_time: take(histograms, "phase", position, "service_time"),
-            response_time: take(histograms, "phase", position, "response_time"),
+            times: times(histograms, "phase", position),
+            steps: Vec::new(),
             iterations: IterationStats {
                 planned: count_column(row, "planned")?,
                 started: count_column(row, "started")?,

@@ -16,6 +16,7 @@ mod open;
 mod output;
 mod process;
 mod seconds;
+mod slices;
 #[cfg(test)]
 mod tests;
 

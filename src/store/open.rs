@@ -25,7 +25,7 @@ const BEGIN_ATTEMPTS: u32 = 6;
 /// A write-ahead log is cut back to this size after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: i64 = 64 << 20;
 /// Every migration in order; the schema's version is their number.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Opens for writing; creates the file (readable by its owner only) and migrates it.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
@@ -55,6 +55,12 @@ pub(super) fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| StoreError::from_sqlite(path, error))?;
+    if has_older_schema(&connection) {
+        // An older version's file is brought up to date first, as any writing command would; else its rows lack columns.
+        drop(connection);
+        drop(for_writing(path)?);
+        return for_reading(path);
+    }
     match prepare_reading(connection, path) {
         // Without its log and with no right to make one the file cannot change: read it as it is.
         Err(error) if cannot_open(&error) && !path_with(path, "-wal").exists() => {
@@ -65,6 +71,13 @@ pub(super) fn for_reading(path: &Path) -> Result<Connection, StoreError> {
         }
         prepared => prepared,
     }
+}
+
+fn has_older_schema(connection: &Connection) -> bool {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    number("application_id") == Ok(i64::from(APPLICATION_ID))
+        && number("user_version")
+            .is_ok_and(|version| (1..MIGRATIONS.len() as i64).contains(&version))
 }
 
 fn prepare_reading(connection: Connection, path: &Path) -> Result<Connection, StoreError> {

@@ -79,8 +79,8 @@ fn second(row: &Row<'_>) -> rusqlite::Result<Second> {
 fn add_to_phase(phase: &mut PhaseRecord, second: &Second) {
     phase.count += second.count;
     phase.failed += second.failed;
-    phase.service_time.merge(&second.service_time);
-    phase.response_time.merge(&second.response_time);
+    phase.times.service_time.merge(&second.service_time);
+    phase.times.response_time.merge(&second.response_time);
 }
 
 fn add_to_step(step: &mut StepRecord, second: Second) {
@@ -94,22 +94,12 @@ fn add_to_step(step: &mut StepRecord, second: Second) {
     for (status, count) in second.statuses {
         *step.statuses.entry(status).or_default() += count;
     }
-    step.service_time.merge(&second.service_time);
-    step.response_time.merge(&second.response_time);
+    step.times.service_time.merge(&second.service_time);
+    step.times.response_time.merge(&second.response_time);
     step.bytes_sent += second.bytes_sent;
     step.bytes_received += second.bytes_received;
 }
 
 fn empty_step(name: &str) -> StepRecord {
-    StepRecord {
-        name: name.to_owned(),
-        tasks: Vec::new(),
-        count: 0,
-        failed: 0,
-        statuses: BTreeMap::new(),
-        service_time: Histogram::new(),
-        response_time: Histogram::new(),
-        bytes_sent: 0,
-        bytes_received: 0,
-    }
+    StepRecord { name: name.to_owned(), ..StepRecord::default() }
 }

@@ -13,7 +13,7 @@ use super::{ListFilter, Store, StoreErrorKind, StoreOutput, finish};
 use crate::metric::{Histogram, IterationStats};
 use crate::pipeline::{Output, PhasePoint, RunHead, Snapshot, StepPoint};
 use crate::plan::TestType;
-use crate::record::{RunRecord, RunRow, RunStatus, fixture, new_run_id};
+use crate::record::{RunRecord, RunRow, RunStatus, TimesRecord, fixture, new_run_id};
 
 fn temporary() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -46,9 +46,10 @@ fn snapshot(second: u64) -> Snapshot {
         tasks: step.tasks.into_iter().map(Into::into).collect(),
         count: step.count,
         failed: step.failed,
+        censored: 0,
         statuses: step.statuses,
-        service_time: step.service_time,
-        response_time: step.response_time,
+        service_time: step.times.service_time,
+        response_time: step.times.response_time,
         bytes_sent: step.bytes_sent,
         bytes_received: step.bytes_received,
     });
@@ -112,6 +113,12 @@ fn same_iterations(a: &IterationStats, b: &IterationStats) {
     same_times(&a.response_time, &b.response_time);
 }
 
+fn same_all_times(a: &TimesRecord, b: &TimesRecord) {
+    for ((_, a), (_, b)) in a.each().into_iter().zip(b.each()) {
+        same_times(a, b);
+    }
+}
+
 fn same_record(a: &RunRecord, b: &RunRecord) {
     assert_eq!(RunRow::from(a), RunRow::from(b));
     assert_eq!((&a.plan, &a.validity, &a.generator), (&b.plan, &b.validity, &b.generator));
@@ -124,12 +131,16 @@ fn same_record(a: &RunRecord, b: &RunRecord) {
     for (a, b) in a.steps.iter().zip(&b.steps) {
         assert_eq!((&a.name, &a.tasks, a.count, a.failed), (&b.name, &b.tasks, b.count, b.failed));
         assert_eq!((&a.statuses, a.bytes_sent), (&b.statuses, b.bytes_sent));
-        same_times(&a.service_time, &b.service_time);
-        same_times(&a.response_time, &b.response_time);
+        same_all_times(&a.times, &b.times);
     }
     for (a, b) in a.phases.iter().zip(&b.phases) {
         assert_eq!((&a.name, a.start, a.end, a.count), (&b.name, b.start, b.end, b.count));
-        same_times(&a.response_time, &b.response_time);
+        same_all_times(&a.times, &b.times);
+        assert_eq!(a.steps.len(), b.steps.len());
+        for (a, b) in a.steps.iter().zip(&b.steps) {
+            assert_eq!((&a.name, a.count, a.failed), (&b.name, b.count, b.failed));
+            same_all_times(&a.times, &b.times);
+        }
         same_iterations(&a.iterations, &b.iterations);
     }
     for (a, b) in a.metrics.iter().zip(&b.metrics) {
@@ -214,12 +225,13 @@ fn a_killed_run_is_interrupted_and_keeps_every_flushed_second() {
             (&want.name, &want.tasks, want.count, want.failed)
         );
         assert_eq!(
-            (got.service_time.mean(), got.service_time.max()),
-            (want.service_time.mean(), want.service_time.max())
+            (got.times.service_time.mean(), got.times.service_time.max()),
+            (want.times.service_time.mean(), want.times.service_time.max())
         );
         let p95 =
             |h: &Histogram| h.quantile(crate::metric::Quantile::P95).expect("filled").as_secs_f64();
-        assert!((p95(&got.response_time) / p95(&want.response_time) - 1.0).abs() < 0.008);
+        let times = [&got.times.response_time, &want.times.response_time].map(p95);
+        assert!((times[0] / times[1] - 1.0).abs() < 0.008);
     }
     let counts: Vec<u64> = record.phases.iter().map(|phase| phase.count).collect();
     assert_eq!((counts, record.phases[1].iterations.planned), (vec![200, 80], 84));
@@ -376,7 +388,7 @@ fn a_newer_database_is_refused() {
     drop(Store::open(&path).expect("open"));
     Connection::open(&path).and_then(|c| c.pragma_update(None, "user_version", 7)).expect("age");
     let (text, kind) = refusal(&path);
-    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 1 });
+    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 2 });
     assert!(text.contains("update rhaid"), "{text}");
 }
 

@@ -146,7 +146,7 @@ pub fn compare(
         .iter()
         .any(|r| r.plan.scenarios.iter().any(|scenario| scenario.executor.is_open_model()));
     let times = |step: &StepRecord| {
-        if is_open { step.response_time.clone() } else { step.service_time.clone() }
+        if is_open { step.times.response_time.clone() } else { step.times.service_time.clone() }
     };
     let mut names: Vec<&str> =
         a.steps.iter().chain(&b.steps).map(|step| step.name.as_str()).collect();

@@ -8,15 +8,16 @@ use serde_json::{Map, Value};
 
 use super::times::{per_second, ratio, to_ms, to_s};
 use super::{
-    ErrorGroup, ErrorView, ExemplarView, FigureUnit, IterationsView, MetricView, PhaseView,
-    RequestsView, ResourcesView, RunView, StepView, ThresholdView, TimesView, TotalsView,
+    ErrorGroup, ErrorView, ExemplarView, FigureUnit, FirstOnConnectionView, IterationsView,
+    MetricView, PhaseView, RequestTimesView, RequestsView, ResourcesView, RunView, StepView,
+    ThresholdView, TimesView, TotalsView,
 };
 use crate::clock;
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
 use crate::record::{
     self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RunRecord,
-    StepRecord, ThresholdRecord, Validity,
+    StepRecord, ThresholdRecord, TimesRecord, Validity,
 };
 use crate::report::clean::clean;
 use crate::units;
@@ -42,7 +43,7 @@ impl RunView {
             plan: plan_value(value(&record::redacted(&record.plan))),
             validity: record.validity.as_ref().map(validity),
             steps: record.steps.iter().map(|s| step(s, record.elapsed)).collect(),
-            phases: record.phases.iter().map(phase).collect(),
+            phases: record.phases.iter().map(|found| phase(found, &record.thresholds)).collect(),
             checks: record.checks.iter().map(check).collect(),
             thresholds: thresholds.collect(),
             errors: record.errors.iter().map(error).collect(),
@@ -106,20 +107,30 @@ fn generator(info: &GeneratorInfo) -> GeneratorInfo {
     }
 }
 
-fn requests(
-    (count, failed): (u64, u64),
-    time: Duration,
-    service_time: &Histogram,
-    response_time: &Histogram,
-) -> RequestsView {
+fn requests((count, failed): (u64, u64), time: Duration, times: &TimesRecord) -> RequestsView {
     RequestsView {
         count,
         failed,
         error_ratio: ratio(failed, count),
         rate_per_s: per_second(count, time),
         throughput: per_second(count.saturating_sub(failed), time),
-        http_req_duration: TimesView::of(service_time),
-        http_req_response_time: TimesView::of(response_time),
+        times: request_times(times),
+    }
+}
+
+fn request_times(times: &TimesRecord) -> RequestTimesView {
+    let first = &times.first_on_connection;
+    RequestTimesView {
+        censored: times.censored_time.count(),
+        http_req_duration: TimesView::of_service(times),
+        http_req_response_time: TimesView::of_response(times),
+        http_req_response_time_success: TimesView::of_successes(times),
+        schedule_lag: TimesView::of(&times.schedule_lag),
+        first_on_connection: FirstOnConnectionView {
+            count: first.count(),
+            http_req_duration: TimesView::of(first),
+            others: TimesView::of(&times.service_time.minus(first)),
+        },
     }
 }
 
@@ -128,14 +139,25 @@ fn step(step: &StepRecord, elapsed: Duration) -> StepView {
     StepView {
         name: clean(&step.name),
         tasks: step.tasks.iter().map(|task| clean(task)).collect(),
-        requests: requests(counts, elapsed, &step.service_time, &step.response_time),
+        requests: requests(counts, elapsed, &step.times),
         statuses: step.statuses.clone(),
         sent_bytes: step.bytes_sent,
         received_bytes: step.bytes_received,
     }
 }
 
-fn phase(phase: &PhaseRecord) -> PhaseView {
+/// Thresholds that select this phase: how many held, and how many there are.
+fn phase_thresholds(phase: &str, rules: &[ThresholdRecord]) -> (usize, usize) {
+    let selector = format!("phase:{phase}");
+    let of_phase = |rule: &&ThresholdRecord| {
+        let braces = rule.expression.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        braces.is_some_and(|(inside, _)| inside.split(',').any(|part| part.trim() == selector))
+    };
+    let held = rules.iter().filter(of_phase).filter(|rule| rule.passed).count();
+    (held, rules.iter().filter(of_phase).count())
+}
+
+fn phase(phase: &PhaseRecord, rules: &[ThresholdRecord]) -> PhaseView {
     let time = phase.end.saturating_sub(phase.start);
     let counts = (phase.count, phase.failed);
     PhaseView {
@@ -143,8 +165,10 @@ fn phase(phase: &PhaseRecord) -> PhaseView {
         start_s: to_s(phase.start),
         end_s: to_s(phase.end),
         length_s: to_s(time),
-        requests: requests(counts, time, &phase.service_time, &phase.response_time),
+        requests: requests(counts, time, &phase.times),
         iterations: iterations(&phase.iterations),
+        steps: phase.steps.iter().map(|found| step(found, time)).collect(),
+        thresholds: phase_thresholds(&phase.name, rules),
     }
 }
 
@@ -245,11 +269,8 @@ fn metric(metric: &MetricRecord) -> MetricView {
 }
 
 fn totals(record: &RunRecord) -> TotalsView {
-    let (mut service_time, mut response_time) = (Histogram::new(), Histogram::new());
-    for step in &record.steps {
-        service_time.merge(&step.service_time);
-        response_time.merge(&step.response_time);
-    }
+    let mut times = TimesRecord::default();
+    record.steps.iter().for_each(|step| times.merge(&step.times));
     let totals = &record.totals;
     TotalsView {
         planned: totals.planned,
@@ -264,8 +285,7 @@ fn totals(record: &RunRecord) -> TotalsView {
         error_ratio: ratio(totals.failed, totals.requests),
         rate_per_s: per_second(totals.requests, record.elapsed),
         throughput: totals.throughput,
-        http_req_duration: TimesView::of(&service_time),
-        http_req_response_time: TimesView::of(&response_time),
+        times: request_times(&times),
         sent_bytes: totals.bytes_sent,
         received_bytes: totals.bytes_received,
         vus_max: totals.vus_max,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use resources::{MaxLast, MeanMax, ResourceSampleView, ResourceView, ResourcesView};
-pub use times::TimesView;
+pub use times::{AtLeast, TimesView};
 
 pub(super) use build::{rfc3339, word};
 
@@ -111,10 +111,20 @@ pub struct RequestsView {
     pub rate_per_s: Option<f64>,
     /// Successful requests per second; `None` over no time.
     pub throughput: Option<f64>,
-    /// Service time in milliseconds.
+    /// Their times.
+    #[serde(flatten)]
+    pub times: RequestTimesView,
+}
+
+/// First requests on new connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct FirstOnConnectionView {
+    /// How many.
+    pub count: u64,
+    /// Their service time in milliseconds.
     pub http_req_duration: TimesView,
-    /// Response time in milliseconds.
-    pub http_req_response_time: TimesView,
+    /// The service time of all others, in milliseconds.
+    pub others: TimesView,
 }
 
 /// One phase.
@@ -133,6 +143,11 @@ pub struct PhaseView {
     pub requests: RequestsView,
     /// Iterations due in it.
     pub iterations: IterationsView,
+    /// Each step in it; empty when the run has only one phase.
+    pub steps: Vec<StepView>,
+    /// Thresholds of this phase alone that held, and all of them.
+    #[serde(skip)]
+    pub thresholds: (usize, usize),
 }
 
 /// Iterations of a phase.
@@ -263,6 +278,23 @@ pub struct MetricView {
     pub distribution: Option<TimesView>,
 }
 
+/// Times of a set of requests, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct RequestTimesView {
+    /// Requests whose end was not seen: their times are lower bounds.
+    pub censored: u64,
+    /// Service time.
+    pub http_req_duration: TimesView,
+    /// Response time.
+    pub http_req_response_time: TimesView,
+    /// Response time of the requests that did not fail.
+    pub http_req_response_time_success: TimesView,
+    /// How late the generator was.
+    pub schedule_lag: TimesView,
+    /// First requests on new connections.
+    pub first_on_connection: FirstOnConnectionView,
+}
+
 /// Sums.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TotalsView {
@@ -290,10 +322,9 @@ pub struct TotalsView {
     pub rate_per_s: Option<f64>,
     /// Successful requests per second.
     pub throughput: f64,
-    /// Service time of all steps, in milliseconds.
-    pub http_req_duration: TimesView,
-    /// Response time of all steps, in milliseconds.
-    pub http_req_response_time: TimesView,
+    /// Times of all steps.
+    #[serde(flatten)]
+    pub times: RequestTimesView,
     /// Bytes written.
     pub sent_bytes: u64,
     /// Bytes read.
@@ -316,8 +347,7 @@ impl TotalsView {
             error_ratio: self.error_ratio,
             rate_per_s: self.rate_per_s,
             throughput: Some(self.throughput),
-            http_req_duration: self.http_req_duration,
-            http_req_response_time: self.http_req_response_time,
+            times: self.times,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::settings::{RunSettings, TargetStart};
 use super::target::{StartedTarget, check_reachable, find_process};
 use crate::clock;
 use crate::engine::{EngineError, Run, RunConfig};
-use crate::pipeline::{JsonLines, Output, RunHead};
+use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
 use crate::plan::Plan;
 use crate::record::{GeneratorInfo, RunRecord, new_run_id};
 use crate::report::{self, CompareOptions, Comparison, Format, TextOptions};
@@ -62,7 +62,7 @@ struct EndedRun {
     record: RunRecord,
     conducted: Outcome,
     store: Option<StoreOutput>,
-    lines: Vec<JsonLines>,
+    lines: Vec<Box<dyn Output>>,
 }
 
 /// What the exit code depends on.
@@ -122,15 +122,20 @@ fn execute(
     let head = run_head(&prepared.plan);
     let mut progress = Progress::new(printer, settings.destinations.shows_progress);
     let mut store = settings.destinations.database.as_ref().map(StoreOutput::new);
-    let mut lines: Vec<JsonLines> = settings
+    let mut lines: Vec<Box<dyn Output>> = settings
         .destinations
         .outputs
         .iter()
-        .map(|OutputSpec::Json(path)| JsonLines::new(path))
+        .map(|spec| -> Box<dyn Output> {
+            match spec {
+                OutputSpec::Json(path) => Box::new(JsonLines::new(path)),
+                OutputSpec::HistogramLog(path) => Box::new(HistogramLog::new(path)),
+            }
+        })
         .collect();
     let mut outputs: Vec<&mut dyn Output> = Vec::new();
     outputs.extend(store.iter_mut().map(|store| store as &mut dyn Output));
-    outputs.extend(lines.iter_mut().map(|lines| lines as &mut dyn Output));
+    outputs.extend(lines.iter_mut().map(|lines| lines.as_mut() as &mut dyn Output));
     outputs.push(&mut progress);
     for output in &mut outputs {
         output.start(&head).map_err(|error| {

@@ -5,11 +5,13 @@
 //! not know the engine, and nothing on a request's path waits for it.
 
 pub mod aggregator;
+pub mod histogram_log;
 pub mod json_lines;
 pub mod output;
 pub mod snapshot;
 
 pub use aggregator::Aggregator;
+pub use histogram_log::HistogramLog;
 pub use json_lines::JsonLines;
 pub use output::{Output, OutputError, RunHead};
 pub use snapshot::{PhasePoint, Snapshot, StepPoint};

@@ -6,6 +6,8 @@ mod accuracy;
 mod check;
 /// Manners of the command line: what is refused and how it is said, where options come from, what goes where.
 mod cli;
+/// What rhaid writes, read by programs of others.
+mod interop;
 /// How runs begin and end: kills, broken scripts, services started for a run.
 mod lifecycle;
 /// Runs kept, shown again, compared and deleted; the record against its schema.

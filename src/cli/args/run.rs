@@ -209,7 +209,7 @@ pub struct OutputArgs {
     /// A tag of the run, for the history; repeatable
     #[arg(long, value_name = "KEY=VALUE", env = "RHAID_TAG", hide_env = true, value_parser = values::pair)]
     pub tag: Vec<(String, String)>,
-    /// Stream figures as they come: json=FILE; repeatable
+    /// Stream figures as they come: json=FILE, hlog=FILE (HDR histogram log); repeatable
     #[arg(short = 'o', long, value_name = "TYPE=PATH", env = "RHAID_OUT", hide_env = true,
         value_parser = values::output)]
     pub out: Vec<OutputSpec>,

@@ -150,16 +150,21 @@ pub(super) fn threshold(text: &str) -> Result<ThresholdText, String> {
 pub enum OutputSpec {
     /// A line of JSON for each second and series.
     Json(PathBuf),
+    /// A histogram log: HDR histograms of each second and step.
+    HistogramLog(PathBuf),
 }
 
-/// Reads `json=FILE`.
+/// Reads `json=FILE` or `hlog=FILE`.
 pub(super) fn output(text: &str) -> Result<OutputSpec, String> {
     match text.split_once('=') {
         Some(("json", path)) if !path.is_empty() => Ok(OutputSpec::Json(PathBuf::from(path))),
-        Some((kind, _)) if kind != "json" => {
-            Err(format!("there is no output {kind:?}; there is json=FILE"))
+        Some(("hlog", path)) if !path.is_empty() => {
+            Ok(OutputSpec::HistogramLog(PathBuf::from(path)))
         }
-        _ => Err("write json=FILE".to_owned()),
+        Some((kind, _)) if !["json", "hlog"].contains(&kind) => {
+            Err(format!("there is no output {kind:?}; there are json=FILE and hlog=FILE"))
+        }
+        _ => Err("write json=FILE or hlog=FILE".to_owned()),
     }
 }
 
@@ -269,6 +274,7 @@ mod tests {
         assert_eq!(report_file("out/r.CSV").map(|f| f.kind), Ok(ReportKind::Csv));
         assert!(report_file("report").is_err() && report_file("r.pdf").is_err());
         assert_eq!(output("json=a=b.jsonl"), Ok(OutputSpec::Json("a=b.jsonl".into())));
+        assert_eq!(output("hlog=r.hlog"), Ok(OutputSpec::HistogramLog("r.hlog".into())));
         assert!(
             output("csv=x").expect_err("unknown").contains("json=FILE") && output("json=").is_err()
         );

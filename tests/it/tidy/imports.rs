@@ -61,7 +61,7 @@ const ANYWHERE: Home = NotIn(&[]);
 /// words of its room, and it can be replaced there.
 const CRATES: &[(&str, Home)] = &[
     ("axum", In(&["src/control/"])),
-    ("base64", In(&["src/script/", "src/transport/"])),
+    ("base64", In(&["src/pipeline/", "src/script/", "src/transport/"])),
     ("brotli", In(&["src/transport/"])),
     ("bytes", In(&["src/engine/", "src/script/", "src/transport/"])),
     ("clap", In(&["src/cli/"])),

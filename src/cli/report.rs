@@ -6,6 +6,7 @@ use super::exit::ExitCode;
 use super::printer::{Printer, plural};
 use super::run::{text_options, write_file};
 use super::settings::ReportRequest;
+use crate::record::RunRow;
 use crate::report::{self, CompareOptions, Format, TextOptions};
 use crate::store::{ListFilter, Store, StoreError, StoreErrorKind};
 
@@ -50,11 +51,34 @@ fn open(global: &GlobalArgs) -> Result<Store, CliError> {
 /// What the store says; an unknown run.
 pub(super) fn resolve(store: &Store, reference: &str) -> Result<i64, StoreError> {
     store.resolve(reference).or_else(|error| {
-        let has_tag = |(key, value): (&String, &String)| {
-            key == reference || value == reference || format!("{key}={value}") == reference
-        };
         let rows = store.list(&ListFilter::default())?;
-        rows.iter().find(|row| row.tags.iter().any(has_tag)).map(|row| row.id).ok_or(error)
+        rows.iter().find(|row| has_tag(row, reference)).map(|row| row.id).ok_or(error)
+    })
+}
+
+/// The run that a baseline's name means: as [`resolve`], but a tag never means a run whose numbers are INVALID.
+///
+/// # Errors
+/// What the store says; an unknown run; a run that is INVALID.
+pub(super) fn resolve_baseline(store: &Store, reference: &str) -> Result<i64, String> {
+    let rows = store.list(&ListFilter::default()).map_err(|error| error.to_string())?;
+    let is_invalid = |row: &RunRow| row.validity.as_deref() == Some("INVALID");
+    match store.resolve(reference) {
+        Ok(id) if rows.iter().any(|row| row.id == id && is_invalid(row)) => Err(format!(
+            "the numbers of run {id} are INVALID, and such a run is never a baseline; name another one"
+        )),
+        Ok(id) => Ok(id),
+        Err(error) => rows
+            .iter()
+            .find(|row| has_tag(row, reference) && !is_invalid(row))
+            .map(|row| row.id)
+            .ok_or_else(|| error.to_string()),
+    }
+}
+
+fn has_tag(row: &RunRow, reference: &str) -> bool {
+    row.tags.iter().any(|(key, value)| {
+        key == reference || value == reference || format!("{key}={value}") == reference
     })
 }
 
@@ -101,15 +125,18 @@ fn show(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let store = open(global)?;
-    let mut names = names.to_vec();
+    let mut ids = Vec::new();
     if let Some(baseline) = &args.baseline {
-        names.insert(0, baseline.clone());
+        let refused = |reason| CliError::plain(ExitCode::Invalid, format!("--baseline: {reason}"));
+        ids.push(resolve_baseline(&store, baseline).map_err(refused)?);
     }
-    let mut records = Vec::new();
-    for name in &names {
-        let id = resolve(&store, name).map_err(|error| store_error(&error))?;
-        records.push(store.load(id).map_err(|error| store_error(&error))?);
+    for name in names {
+        ids.push(resolve(&store, name).map_err(|error| store_error(&error))?);
     }
+    let records = ids
+        .into_iter()
+        .map(|id| store.load(id).map_err(|error| store_error(&error)))
+        .collect::<Result<Vec<_>, _>>()?;
     let format = format_of(args.format);
     let [first, others @ ..] = records.as_slice() else { return Ok(ExitCode::Passed) };
     let options = TextOptions {

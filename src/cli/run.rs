@@ -105,12 +105,12 @@ fn load_baseline(settings: &RunSettings) -> Result<Option<RunRecord>, CliError> 
     else {
         return Ok(None);
     };
-    let failed = |error: &crate::store::StoreError| {
+    let failed = |error: String| {
         CliError::plain(ExitCode::Invalid, format!("--baseline {reference}: {error}"))
     };
-    let store = Store::open_read_only(path).map_err(|error| failed(&error))?;
-    let id = super::report::resolve(&store, reference).map_err(|error| failed(&error))?;
-    store.load(id).map(Some).map_err(|error| failed(&error))
+    let store = Store::open_read_only(path).map_err(|error| failed(error.to_string()))?;
+    let id = super::report::resolve_baseline(&store, reference).map_err(failed)?;
+    store.load(id).map(Some).map_err(|error| failed(error.to_string()))
 }
 
 fn execute(

@@ -155,6 +155,8 @@ pub struct RunSettings {
     pub start: Option<TargetStart>,
     /// A run to compare with: a run's number, its id or a tag.
     pub baseline: Option<String>,
+    /// Whether INVALID numbers do not fail the run.
+    pub allows_invalid: bool,
     /// What it may write.
     pub destinations: Destinations,
     /// Stack of a user's script in bytes, when given.
@@ -190,6 +192,7 @@ impl RunSettings {
             env,
             start,
             baseline: judge.baseline,
+            allows_invalid: judge.allow_invalid,
             destinations: Destinations {
                 database: (!output.no_db).then(|| global.db.clone()),
                 outputs: output.out,

@@ -5,6 +5,7 @@
 //! or SQL. Workers write windows; `pipeline` merges them; `record` keeps the result.
 
 pub mod buckets;
+pub mod busy;
 pub mod failure;
 pub mod histogram;
 pub mod labels;
@@ -17,6 +18,7 @@ pub mod totals;
 pub mod window;
 
 pub use buckets::Buckets;
+pub use busy::BusyShares;
 pub use failure::FailureKind;
 pub use histogram::{Estimate, Histogram, Quantile};
 pub use labels::Labels;

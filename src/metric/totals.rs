@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::busy::BusyShares;
 use super::labels::{Labels, MAX_SERIES};
 use super::sink::{
     CheckStats, CustomSink, ErrorKey, ErrorStats, Exemplar, IterationStats, RequestStats,
@@ -41,6 +42,8 @@ pub struct Totals {
     pub slices: Slices,
     /// The two accounts of time of Little's law.
     pub time: TimeAccount,
+    /// How busy the workers were.
+    pub busy: BusyShares,
     /// The largest number of virtual users seen alive at once.
     pub vus_max: u64,
     /// Samples folded into the overflow series.
@@ -94,6 +97,7 @@ impl Totals {
             self.slices.add_in_flight(*second, *time, *most);
         }
         self.time.merge(&window.time);
+        self.busy.add(window);
     }
 
     fn add_requests(&mut self, labels: &Arc<Labels>, stats: &RequestStats) {

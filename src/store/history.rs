@@ -150,7 +150,8 @@ pub(super) fn previous(connection: &Connection, id: i64) -> rusqlite::Result<Opt
     connection
         .query_row(
             "SELECT id FROM test_runs
-             WHERE id < ?1 AND status = 'finished' AND name = (SELECT name FROM test_runs WHERE id = ?1)
+             WHERE id < ?1 AND status = 'finished' AND validity_verdict IS NOT 'INVALID'
+                 AND name = (SELECT name FROM test_runs WHERE id = ?1)
              ORDER BY id DESC LIMIT 1",
             [id],
             |row| row.get(0),

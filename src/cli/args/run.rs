@@ -194,6 +194,9 @@ pub struct JudgeArgs {
     /// Compare with this run, or the last one with this tag; a regression fails
     #[arg(long, value_name = "RUN|TAG", env = "RHAID_BASELINE", hide_env = true)]
     pub baseline: Option<String>,
+    /// Do not fail when the numbers are INVALID; every report still says so
+    #[arg(long, env = "RHAID_ALLOW_INVALID", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub allow_invalid: bool,
     /// End the run at the first script error
     #[arg(long, env = "RHAID_ABORT_ON_SCRIPT_ERROR", hide_env = true, value_parser = FalseyValueParser::new())]
     pub abort_on_script_error: bool,

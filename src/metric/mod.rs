@@ -6,6 +6,7 @@
 
 pub mod buckets;
 pub mod failure;
+pub mod health;
 pub mod histogram;
 pub mod labels;
 pub mod resource;
@@ -18,6 +19,7 @@ pub mod window;
 
 pub use buckets::Buckets;
 pub use failure::FailureKind;
+pub use health::GeneratorHealth;
 pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
 pub use sink::{

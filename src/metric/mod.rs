@@ -7,6 +7,7 @@
 pub mod buckets;
 pub mod busy;
 pub mod failure;
+pub mod health;
 pub mod histogram;
 pub mod labels;
 pub mod resource;
@@ -20,7 +21,9 @@ pub mod window;
 pub use buckets::Buckets;
 pub use busy::BusyShares;
 pub use failure::FailureKind;
+pub use health::GeneratorHealth;
 pub use histogram::{Estimate, Histogram, Quantile};
+pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
 pub use sink::{
     CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,

@@ -1,12 +1,20 @@
-//! What the load costs its machine: CPU, memory, files, connections and threads of the generator and of the target.
+//! What the load costs its machine: CPU, memory, files, connections and threads of the generator and of the target, and how
+//! near the generator is to the limits of its machine.
 //!
-//! Main type: [`ResourceWatch`], which samples both once a second; [`ProcessWatcher`] is one process and
-//! [`pid_listening_on`] finds a target by its port. This room must not know scripts, the engine or who reads its figures;
+//! Main types: [`ResourceWatch`], which samples both once a second; [`ProcessWatcher`] is one process and
+//! [`pid_listening_on`] finds a target by its port. [`LimitWatch`] samples the limits, [`HiccupWatch`] notes when this
+//! process was kept from running. This room must not know scripts, the engine or who reads its figures;
 //! `sysinfo` and `procfs` are named nowhere else. It sits beside the flow: `cli` starts it, `pipeline` puts its figures
 //! into each snapshot.
 //!
 //! Every call blocks on the kernel for a moment, so it belongs on a thread that sends no requests.
 
+mod hiccup;
+#[cfg(target_os = "linux")]
+mod host;
+#[cfg(target_os = "linux")]
+mod limits;
+mod local;
 #[cfg(any(test, not(target_os = "linux")))]
 #[cfg_attr(
     all(test, target_os = "linux"),
@@ -24,8 +32,12 @@ use std::net::SocketAddr;
 
 use crate::metric::resource::ResourceUse;
 
+pub use hiccup::HiccupWatch;
+#[cfg(target_os = "linux")]
+pub use limits::LimitWatch;
+pub use local::is_on_this_machine;
 #[cfg(not(target_os = "linux"))]
-pub use portable::{ProcessWatcher, pid_listening_on};
+pub use portable::{LimitWatch, ProcessWatcher, pid_listening_on};
 #[cfg(target_os = "linux")]
 pub use process::ProcessWatcher;
 #[cfg(target_os = "linux")]

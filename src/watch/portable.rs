@@ -1,11 +1,15 @@
 //! The watcher where there is no `/proc`: what `sysinfo` tells on every system.
 //!
-//! It does not know connections (zero) nor take in children, and cannot find a process by its port.
+//! It does not know connections (zero) nor take in children, and cannot find a process by its port. Of the limits it knows
+//! the number of cores.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sysinfo::{CpuRefreshKind, Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
+use crate::clock::RunClock;
+use crate::metric::GeneratorHealth;
 use crate::metric::resource::ResourceUse;
 
 /// Watches one process.
@@ -62,6 +66,34 @@ pub fn pid_listening_on(_address: SocketAddr) -> Option<u32> {
     None
 }
 
+/// Watches this process's limits.
+#[derive(Debug)]
+pub struct LimitWatch {
+    clock: RunClock,
+    sampled_at: Duration,
+}
+
+impl LimitWatch {
+    /// Begins to watch.
+    #[must_use]
+    pub fn new(_destinations: &[SocketAddr]) -> Self {
+        let clock = RunClock::starting_now();
+        Self { clock, sampled_at: clock.now() }
+    }
+
+    /// The number of cores, and nothing else.
+    pub fn sample(&mut self) -> GeneratorHealth {
+        let now = self.clock.now();
+        let interval = now.saturating_sub(std::mem::replace(&mut self.sampled_at, now));
+        let cores = std::thread::available_parallelism().ok();
+        GeneratorHealth {
+            interval_s: interval.as_secs_f64(),
+            allowed_cores: cores.and_then(|cores| u32::try_from(cores.get()).ok()),
+            ..GeneratorHealth::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +104,12 @@ mod tests {
         assert!(usage.memory_bytes > 0 && usage.threads >= 1);
         assert!(ProcessWatcher::of_pid(u32::MAX - 1).sample().is_none());
         assert_eq!(pid_listening_on(SocketAddr::from(([127, 0, 0, 1], 1))), None);
+    }
+
+    #[test]
+    fn of_the_limits_the_cores_are_known() {
+        let health = LimitWatch::new(&[]).sample();
+        assert!(health.cores().is_some_and(|cores| cores >= 1.0));
+        assert_eq!(health.open_files, None);
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use procfs::process::{Process, Stat};
-use procfs::{CurrentSI, KernelStats};
 
+use super::host::HostTicks;
 use super::sockets::ConnectionCount;
 use crate::clock::RunClock;
 use crate::metric::resource::ResourceUse;
@@ -113,7 +113,7 @@ impl ProcessWatcher {
             self.sampled_at += interval;
             let seconds = used_ticks as f64 / procfs::ticks_per_second() as f64;
             self.cpu_percent = 100.0 * seconds / interval.as_secs_f64();
-            self.host_cpu_percent = self.host.busy_percent();
+            self.host_cpu_percent = self.host.shares().map_or(0.0, |shares| 100.0 * shares.busy);
         }
         usage.cpu_percent = self.cpu_percent;
         usage.host_cpu_percent = self.host_cpu_percent;
@@ -184,31 +184,4 @@ fn live_stat(process: &Process) -> Option<Stat> {
 
 fn ticks(stat: &Stat) -> u64 {
     stat.utime + stat.stime
-}
-
-/// The machine's CPU time, in ticks of all cores together.
-#[derive(Debug, Clone, Copy, Default)]
-struct HostTicks {
-    all: u64,
-    idle: u64,
-}
-
-impl HostTicks {
-    fn now() -> Self {
-        let Ok(stats) = KernelStats::current() else { return Self::default() };
-        let total = stats.total;
-        let idle = total.idle + total.iowait.unwrap_or(0);
-        let interrupts = total.irq.unwrap_or(0) + total.softirq.unwrap_or(0);
-        // Guest time is part of user time already.
-        let busy = total.user + total.nice + total.system + interrupts + total.steal.unwrap_or(0);
-        Self { all: busy + idle, idle }
-    }
-
-    /// The busy share since the last call, in percent of all cores.
-    fn busy_percent(&mut self) -> f64 {
-        let before = std::mem::replace(self, Self::now());
-        let all = self.all.saturating_sub(before.all);
-        let idle = self.idle.saturating_sub(before.idle).min(all);
-        if all == 0 { 0.0 } else { 100.0 * (all - idle) as f64 / all as f64 }
-    }
 }

@@ -6,12 +6,13 @@
 //! in between: 11 µs a sample with 2,000 connections, measured.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process};
 
+use super::local::is_on_this_machine;
 use crate::clock::RunClock;
 
 /// An exact count is made again after this many times what it took, which is 0.2 % of one core.
@@ -98,7 +99,7 @@ fn files_of(process: &Process) -> (Vec<u64>, u64) {
 /// engine's proxy, if it has one.
 #[must_use]
 pub fn pid_listening_on(address: SocketAddr) -> Option<u32> {
-    if !is_local(address.ip()) {
+    if !is_on_this_machine(address.ip()) {
         return None;
     }
     let inodes = listening_inodes(address);
@@ -113,11 +114,6 @@ pub fn pid_listening_on(address: SocketAddr) -> Option<u32> {
         .map(|stat| (stat.pid, stat.ppid))
         .collect();
     eldest(&owners).and_then(|pid| u32::try_from(pid).ok())
-}
-
-/// Only an address of this machine can be bound.
-fn is_local(ip: IpAddr) -> bool {
-    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// Sockets bound to exactly this address before those bound to all addresses, as the kernel prefers them.
@@ -170,12 +166,5 @@ mod tests {
         assert_eq!(eldest(&activated), Some(77));
         assert_eq!(eldest(&BTreeMap::from([(1, 0)])), Some(1), "the only process of a container");
         assert_eq!(eldest(&BTreeMap::new()), None);
-    }
-
-    #[test]
-    fn an_address_of_another_machine_has_no_process_here() {
-        // 192.0.2.0/24 is TEST-NET-1 (RFC 5737): nobody's.
-        assert!(!is_local(IpAddr::from([192, 0, 2, 1])));
-        assert!(is_local(IpAddr::from([127, 0, 0, 1])) && is_local(IpAddr::from([0, 0, 0, 0])));
     }
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use super::*;
 
-/// Tells a copy of the test binary what to do: `busy`, `fork` or `connect:PORT:COUNT` (twice).
+/// Tells a copy of the test binary what to do: `busy`, `fork`, `connect:PORT:COUNT` (twice) or `hiccup:PORT`.
 const ORDER: &str = "RHAID_WATCH_TEST_ORDER";
+
+/// For how long a copy that watches for hiccups is stopped.
+const STOPPED_FOR: Duration = Duration::from_millis(500);
 
 /// A child process that is killed and waited for at the end of its test.
 struct Copy(Child);
@@ -66,6 +69,19 @@ fn a_copy_does_as_it_is_told() {
             wait_for_a_line();
             let _rest: Vec<TcpStream> = (0..count).map(|_| connect()).collect();
             wait_for_a_line();
+        }
+        ["hiccup", port] => {
+            let watch = HiccupWatch::start();
+            let port: u16 = port.parse().expect("a port");
+            let _ready = TcpStream::connect(("127.0.0.1", port)).expect("connects");
+            wait_for_a_line();
+            let oversleeps = watch.stop();
+            let mut long = 0;
+            oversleeps.for_each(|ns, times| {
+                long += times * u64::from(Duration::from_nanos(ns) > STOPPED_FOR / 2);
+            });
+            assert_eq!(long, 1, "one oversleep of {:?}", oversleeps.max());
+            assert!(oversleeps.max().is_some_and(|max| max > STOPPED_FOR * 9 / 10));
         }
         _ => panic!("unknown order {order}"),
     }
@@ -193,4 +209,19 @@ fn a_target_that_dies_leaves_the_generator() {
 fn the_host_is_described() {
     let host = host_info();
     assert!(!host.host.is_empty() && host.cores >= 1 && !host.os.is_empty(), "{host:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_stopped_has_one_hiccup_of_that_length() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let mut child = Copy::told(&format!("hiccup:{port}"));
+    let _ready = listener.accept().expect("the child connects");
+    let pid = rustix::process::Pid::from_child(&child.0);
+    let signal = |signal| rustix::process::kill_process(pid, signal).expect("it is ours");
+    signal(rustix::process::Signal::STOP);
+    tokio::time::sleep(STOPPED_FOR).await;
+    signal(rustix::process::Signal::CONT);
+    child.0.stdin.as_mut().expect("piped").write_all(b"\n").expect("it reads");
+    assert!(child.0.wait().expect("it ends").success(), "what it noted is asserted there");
 }

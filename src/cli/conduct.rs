@@ -7,26 +7,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::printer::{Printer, harmless};
+use super::watching::{Watched, WatchedSecond, Watching, watch};
 use crate::clock::RunClock;
 use crate::engine::{EngineError, Run, RunMessage, StopLevel};
+use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
-use crate::record::{ResourceOwner, ResourceSample, RunRecord, RunStatus};
-use crate::watch::{Owner, ResourceWatch, TargetProcess};
+use crate::record::{RunRecord, RunStatus};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
-/// Resource samples that may wait; a slow second loses none of them.
-const SAMPLES_AHEAD: usize = 64;
 
 /// What a run came to.
 #[derive(Debug)]
 pub struct Conducted {
-    /// Everything that was measured. Its exit code is not set yet.
+    /// Everything that was measured. It is not judged yet and has no exit code.
     pub record: RunRecord,
+    /// What the record was made of.
+    pub totals: Totals,
+    /// The generator, second by second.
+    pub health: Vec<GeneratorHealth>,
+    /// By how much sleeps of a thread that does nothing else were too long.
+    pub hiccups: Histogram,
     /// Signals received.
     pub signals: u32,
     /// A script error asked for the end.
@@ -38,7 +42,7 @@ pub struct Conducted {
 /// One piece of news.
 enum Event {
     Run(Option<RunMessage>),
-    Resources(Vec<ResourceSample>),
+    Watched(WatchedSecond),
     Tick,
     Signal,
 }
@@ -48,6 +52,8 @@ struct Conductor<'a> {
     outputs: Vec<&'a mut dyn Output>,
     printer: &'a Printer,
     aggregator: Aggregator,
+    health: Vec<GeneratorHealth>,
+    hiccups: Histogram,
     clock: Option<RunClock>,
     next_second: u64,
     signals: u32,
@@ -63,18 +69,20 @@ pub async fn conduct<'a>(
     mut run: Run,
     head: &'a RunHead,
     outputs: Vec<&'a mut dyn Output>,
-    target: Option<TargetProcess>,
+    watched: Watched,
     printer: &'a Printer,
 ) -> std::io::Result<Conducted> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut resources = watch_resources(target);
+    let mut watching = watch(watched);
     let plan = Arc::new(head.plan.clone());
     let mut conductor = Conductor {
         head,
         outputs,
         printer,
         aggregator: Aggregator::new(plan),
+        health: Vec::new(),
+        hiccups: Histogram::new(),
         clock: None,
         next_second: 1,
         signals: 0,
@@ -83,12 +91,12 @@ pub async fn conduct<'a>(
     };
     loop {
         let event =
-            conductor.next_event(&mut run, &mut resources, &mut interrupt, &mut terminate).await;
+            conductor.next_event(&mut run, &mut watching, &mut interrupt, &mut terminate).await;
         if let Event::Run(Some(RunMessage::Ended(result))) = event {
-            return Ok(conductor.end(result.err(), &mut resources));
+            return Ok(conductor.end(result.err(), watching).await);
         }
         if let Event::Run(None) = event {
-            return Ok(conductor.end(None, &mut resources));
+            return Ok(conductor.end(None, watching).await);
         }
         conductor.handle(event, &run);
     }
@@ -98,7 +106,7 @@ impl Conductor<'_> {
     async fn next_event(
         &self,
         run: &mut Run,
-        resources: &mut mpsc::Receiver<Vec<ResourceSample>>,
+        watching: &mut Watching,
         interrupt: &mut Signal,
         terminate: &mut Signal,
     ) -> Event {
@@ -110,7 +118,7 @@ impl Conductor<'_> {
             _ = interrupt.recv() => Event::Signal,
             _ = terminate.recv() => Event::Signal,
             () = until(tick) => Event::Tick,
-            Some(samples) = resources.recv() => Event::Resources(samples),
+            Some(second) = watching.next() => Event::Watched(second),
             message = run.next() => Event::Run(message),
         }
     }
@@ -129,18 +137,20 @@ impl Conductor<'_> {
                 run.stop(StopLevel::Graceful);
             }
             Event::Run(_) => {}
-            Event::Resources(samples) => self.add_resources(samples),
+            Event::Watched(second) => self.add_watched(second),
             Event::Tick => self.tick(run),
             Event::Signal => self.stop(run),
         }
     }
 
     /// Samples are taken with an offset of their own; they belong to the second in which they arrive.
-    fn add_resources(&mut self, mut samples: Vec<ResourceSample>) {
+    fn add_watched(&mut self, mut second: WatchedSecond) {
         let Some(clock) = self.clock else { return };
         let at = clock.now();
-        samples.iter_mut().for_each(|sample| sample.at = at);
-        self.aggregator.add_resources(&samples);
+        second.resources.iter_mut().for_each(|sample| sample.at = at);
+        self.aggregator.add_resources(&second.resources);
+        self.health.push(second.health);
+        self.hiccups.merge(&second.hiccups);
     }
 
     fn tick(&mut self, run: &Run) {
@@ -176,15 +186,12 @@ impl Conductor<'_> {
         }
     }
 
-    fn end(
-        mut self,
-        failure: Option<EngineError>,
-        resources: &mut mpsc::Receiver<Vec<ResourceSample>>,
-    ) -> Conducted {
-        while let Ok(samples) = resources.try_recv() {
-            self.add_resources(samples);
-        }
+    async fn end(mut self, failure: Option<EngineError>, mut watching: Watching) -> Conducted {
         let at = self.clock.map_or(Duration::ZERO, |clock| clock.now());
+        watching.finish();
+        while let Some(second) = watching.next().await {
+            self.add_watched(second);
+        }
         self.emit(at);
         let has_script_error = self.has_script_error
             || matches!(
@@ -199,7 +206,15 @@ impl Conductor<'_> {
             RunStatus::Finished
         };
         let record = self.aggregator.record(self.head, status, at);
-        Conducted { record, signals: self.signals, has_script_error, failure }
+        Conducted {
+            record,
+            totals: self.aggregator.into_totals(),
+            health: self.health,
+            hiccups: self.hiccups,
+            signals: self.signals,
+            has_script_error,
+            failure,
+        }
     }
 }
 
@@ -208,40 +223,4 @@ async fn until(instant: Option<Instant>) {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-/// Samples resources each second on a thread of its own: looking at a large process takes milliseconds.
-fn watch_resources(target: Option<TargetProcess>) -> mpsc::Receiver<Vec<ResourceSample>> {
-    let (tell, told) = mpsc::channel(SAMPLES_AHEAD);
-    std::thread::spawn(move || {
-        let mut watch = ResourceWatch::new(target);
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build()
-        else {
-            return;
-        };
-        runtime.block_on(async {
-            let mut seconds = tokio::time::interval(Duration::from_secs(1));
-            seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-            seconds.tick().await;
-            loop {
-                tokio::select! {
-                    biased;
-                    () = tell.closed() => return,
-                    _ = seconds.tick() => {}
-                }
-                let samples = watch.sample().into_iter().map(|(owner, usage)| ResourceSample {
-                    owner: match owner {
-                        Owner::Generator => ResourceOwner::Generator,
-                        Owner::Target => ResourceOwner::Target,
-                    },
-                    at: Duration::ZERO,
-                    usage,
-                });
-                if tell.send(samples.collect()).await.is_err() {
-                    return;
-                }
-            }
-        });
-    });
-    told
 }

@@ -23,6 +23,7 @@ pub mod run;
 mod sample_service;
 pub mod settings;
 pub mod target;
+pub mod watching;
 
 use clap::Parser;
 

@@ -12,7 +12,7 @@ use super::prepare::{Prepared, prepare, thresholds};
 use super::printer::Printer;
 use super::progress::Progress;
 use super::settings::{RunSettings, TargetStart};
-use super::target::{StartedTarget, check_reachable, find_process};
+use super::target::{StartedTarget, check_reachable, find_target};
 use crate::clock;
 use crate::engine::{EngineError, Run, RunConfig};
 use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
@@ -143,7 +143,7 @@ fn execute(
             CliError::plain(ExitCode::Invalid, format!("{}: {}", error.output, error.reason))
         })?;
     }
-    let process = find_process(target.as_ref(), head.plan.target.as_deref());
+    let watched = find_target(target.as_ref(), head.plan.target.as_deref());
     let mut limits = ScriptLimits::default();
     if let Some(bytes) = settings.vu_stack_bytes {
         limits.stack_bytes = usize::try_from(bytes).unwrap_or(limits.stack_bytes);
@@ -159,12 +159,12 @@ fn execute(
     let conducted = runtime
         .block_on(async {
             let run = Run::launch(config).map_err(|error| error.to_string())?;
-            conduct(run, &head, outputs, process, printer).await.map_err(|error| error.to_string())
+            conduct(run, &head, outputs, watched, printer).await.map_err(|error| error.to_string())
         })
         .map_err(no_thread)?;
     progress.clear();
     drop(target);
-    let Conducted { record, signals, has_script_error, failure } = conducted;
+    let Conducted { record, signals, has_script_error, failure, .. } = conducted;
     Ok(EndedRun { record, conducted: Outcome { signals, has_script_error, failure }, store, lines })
 }
 

@@ -13,7 +13,8 @@ use url::Url;
 use super::CliError;
 use super::exit::ExitCode;
 use super::settings::TargetStart;
-use crate::watch::TargetProcess;
+use super::watching::Watched;
+use crate::watch::{TargetProcess, is_on_this_machine};
 
 /// How long a target may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(6);
@@ -200,15 +201,14 @@ pub fn check_reachable(target: &str) -> Result<(), CliError> {
     })
 }
 
-/// The target's process, when it is on this machine.
+/// What there is to watch of the target: its addresses, and its process when it is on this machine.
 #[must_use]
-pub fn find_process(
-    started: Option<&StartedTarget>,
-    target: Option<&str>,
-) -> Option<TargetProcess> {
-    if let Some(started) = started {
-        return Some(TargetProcess::Pid(started.pid()));
-    }
-    let address = addresses(target?).ok()?.into_iter().next()?;
-    address.ip().is_loopback().then_some(TargetProcess::Listening(address))
+pub fn find_target(started: Option<&StartedTarget>, target: Option<&str>) -> Watched {
+    let destinations = target.and_then(|target| addresses(target).ok()).unwrap_or_default();
+    let listening = destinations
+        .iter()
+        .find(|address| is_on_this_machine(address.ip()))
+        .map(|address| TargetProcess::Listening(*address));
+    let target = started.map(|started| TargetProcess::Pid(started.pid())).or(listening);
+    Watched { target, destinations }
 }

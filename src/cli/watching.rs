@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::metric::{GeneratorHealth, Histogram};
 use crate::record::{ResourceOwner, ResourceSample};
@@ -31,9 +31,33 @@ pub(super) struct WatchedSecond {
     pub(super) hiccups: Histogram,
 }
 
+/// The watch beside a run.
+#[derive(Debug)]
+pub(super) struct Watching {
+    seconds: mpsc::Receiver<WatchedSecond>,
+    finish: Option<oneshot::Sender<()>>,
+}
+
+impl Watching {
+    /// The next second; `None` once the watch is over.
+    ///
+    /// # Cancel safety
+    /// Safe: a second is either returned or still there.
+    pub(super) async fn next(&mut self) -> Option<WatchedSecond> {
+        self.seconds.recv().await
+    }
+
+    /// Ends the watch; the last part of a second can still be taken with [`Watching::next`].
+    pub(super) fn finish(&mut self) {
+        // Dropping it is the signal.
+        drop(self.finish.take());
+    }
+}
+
 /// Samples each second on a thread of its own: looking at a large process takes milliseconds.
-pub(super) fn watch(watched: Watched) -> mpsc::Receiver<WatchedSecond> {
-    let (tell, told) = mpsc::channel(SECONDS_AHEAD);
+pub(super) fn watch(watched: Watched) -> Watching {
+    let (tell, seconds) = mpsc::channel(SECONDS_AHEAD);
+    let (finish, mut finished) = oneshot::channel::<()>();
     std::thread::spawn(move || {
         let mut resources = ResourceWatch::new(watched.target);
         let mut limits = LimitWatch::new(&watched.destinations);
@@ -46,10 +70,11 @@ pub(super) fn watch(watched: Watched) -> mpsc::Receiver<WatchedSecond> {
             let mut seconds = tokio::time::interval(Duration::from_secs(1));
             seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             seconds.tick().await;
-            loop {
+            let mut is_last = false;
+            while !is_last {
                 tokio::select! {
                     biased;
-                    () = tell.closed() => return,
+                    _ = &mut finished => is_last = true,
                     _ = seconds.tick() => {}
                 }
                 let second = WatchedSecond {
@@ -63,7 +88,7 @@ pub(super) fn watch(watched: Watched) -> mpsc::Receiver<WatchedSecond> {
             }
         });
     });
-    told
+    Watching { seconds, finish: Some(finish) }
 }
 
 fn sample((owner, usage): (Owner, crate::metric::resource::ResourceUse)) -> ResourceSample {

@@ -23,7 +23,6 @@ pub use busy::BusyShares;
 pub use failure::FailureKind;
 pub use health::GeneratorHealth;
 pub use histogram::{Estimate, Histogram, Quantile};
-pub use histogram::{Histogram, Quantile};
 pub use labels::Labels;
 pub use sink::{
     CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,

@@ -174,6 +174,12 @@ impl Aggregator {
         }
     }
 
+    /// What the record was made of.
+    #[must_use]
+    pub fn into_totals(self) -> Totals {
+        self.totals
+    }
+
     fn phase_at(&self, at: Duration) -> Arc<str> {
         let place = self
             .phases

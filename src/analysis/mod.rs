@@ -3,3 +3,6 @@
 //! A method takes [`Slice`](crate::metric::Slice)s or [`Histogram`](crate::metric::Histogram)s and gives a verdict with its
 //! evidence. This room knows nothing of tokio, SQL, terminals or scripts: `cli` gathers the evidence at the end of a run,
 //! `record` keeps the verdicts, `report` shows them. The formulas and their sources are in `docs/measurement.md`.
+
+pub mod little;
+pub mod validity;

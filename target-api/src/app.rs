@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::database::Database;
 use crate::database::teams::Team;
+use crate::lab::Lab;
 use crate::metrics::RouteMetrics;
 
 /// Teams that the cache holds at most.
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) database: Database,
     pub(crate) sessions: Sessions,
     pub(crate) teams: Cache<Arc<Team>>,
+    pub(crate) lab: Arc<Lab>,
     pub(crate) routes: Vec<Arc<RouteMetrics>>,
     /// The OpenAPI document as JSON.
     pub(crate) openapi: Bytes,
@@ -35,6 +37,7 @@ impl App {
     pub(crate) fn new(
         database: Database,
         token_ttl: Duration,
+        lab: Arc<Lab>,
         routes: Vec<Arc<RouteMetrics>>,
         openapi: Bytes,
     ) -> Self {
@@ -42,6 +45,7 @@ impl App {
             database,
             sessions: Sessions::new(token_ttl),
             teams: Cache::new(CACHED_TEAMS, CACHED_FOR),
+            lab,
             routes,
             openapi,
             started_at: clock::now(),

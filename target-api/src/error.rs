@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::api::routes::UnknownRoute;
 use crate::database::OpenError;
+use crate::lab::LabSettingError;
 
 /// Why the service could not be started.
 #[derive(Debug, Error)]
@@ -30,6 +31,9 @@ pub enum ServeError {
         /// The names that would do.
         known: Vec<String>,
     },
+    /// Two `--lab` settings do not go together.
+    #[error("--lab cannot be set so: {0}")]
+    Lab(#[source] LabSettingError),
     /// The database cannot be opened.
     #[error("cannot open the database {0}")]
     Database(String),

@@ -60,7 +60,7 @@ impl LatencyLaw {
 }
 
 /// One draw from the standard normal distribution (Box and Muller, 1958).
-fn standard_normal(rng: &mut impl Rng) -> f64 {
+pub(crate) fn standard_normal(rng: &mut impl Rng) -> f64 {
     // `1 - u` lies in (0, 1], so that its logarithm is finite.
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()

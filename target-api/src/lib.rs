@@ -46,11 +46,16 @@
 //! | `GET /metrics` | what it measures about itself, for Prometheus | |
 //! | `GET /lab/counters` | `received` and `by_route`, e.g. `GET /api/teams/{id}` | |
 //! | `POST /lab/counters/reset` | the same, as it was before it was set to zero | |
+//! | `GET /lab/work`, `POST /lab/work` | `slot_wait_ms`, `service_ms`, see [the lab](#the-lab) | 500, 503 |
+//! | `GET /lab/config` | every knob of the lab | |
+//! | `PUT /lab/config` with some knobs | every knob, as changed | 400 |
+//! | `POST /lab/restart` | every knob; the lab's clock is at zero | |
+//! | `GET /lab/truth`, `?log=1` | what truly arrived and finished | 400 |
 //!
 //! Any route may answer 405, one with a body 413 or 415, and one that reads the database 503:
-//! `pool_exhausted` when no connection becomes free in time. Requests to `/metrics` and `/lab/*`
-//! are counted nowhere; every other one is counted as received once, when its head arrives,
-//! whatever becomes of it (received = answered + cancelled + in flight).
+//! `pool_exhausted` when no connection becomes free in time. Requests to `/metrics` and to
+//! `/lab/*` but `/lab/work` are counted nowhere; every other one is counted as received once, when
+//! its head arrives, whatever becomes of it (received = answered + cancelled + in flight).
 //!
 //! # Knobs
 //!
@@ -67,6 +72,7 @@
 //! | `--pool-size` | 8 | 1 to 256 | database connections |
 //! | `--pool-timeout` | `1s` | 0 to 365 d | how long a request waits for a connection |
 //! | `--query-delay` | `0ms` | 0 to 365 d | how much longer than its query takes a connection is held |
+//! | `--lab` | none | | `KNOB=VALUE`, repeatable, see [the lab](#the-lab) |
 //! | `--token-ttl` | `1h` | 0 to 365 d | how long a sign-in lasts; sign-ins do not outlive the service |
 //! | `--threads` | one a core | 1 to 1,024 | worker threads |
 //!
@@ -79,11 +85,59 @@
 //! and one that was made with another seed stays as it is. Without `--database` the file is in the
 //! temporary directory, and is left there only if the process is killed outright.
 //!
+//! # The lab
+//!
+//! `/lab/work` is served as a queueing system whose behaviour has a closed form; with the knob
+//! `scope` every other counted route passes through it too, before `--latency` and its handler.
+//! A knob is set with `--lab KNOB=VALUE` (`--lab stall=at=10s,for=1s`) or with `PUT /lab/config`
+//! (`{"stall": {"at": "10s", "for": "1s"}}`), which changes the knobs it names, all or none, for
+//! what begins from then on. `none`, in JSON `null`, clears a knob. Times count from the lab's zero:
+//! the start of the service, or the last `POST /lab/restart`.
+//!
+//! | knob | default | |
+//! |---|---|---|
+//! | `scope` | `work` | `work`: `/lab/work` alone; `all`: every counted route |
+//! | `slots` | none | c, how many are served at the same time; none is all of them |
+//! | `service` | `det:0s` | S: `det:S`, `exp:MEAN`, or `lognormal:MEDIAN,SIGMA`, whose mean is MEDIAN·exp(SIGMA²/2) |
+//! | `queue` | `unbounded` | `none`, `bounded:K`, `unbounded`; strictly first come, first served; without a place 503 |
+//! | `stall` | none | `at` or (from now) `in`, `for`: nothing begins or finishes in it; work in progress is interrupted |
+//! | `error` | none | `probability`, and `on`, `off` for bursts: 500, decided at arrival, after the full service |
+//! | `step` | none | `at`, `gain`: S·gain from that moment |
+//! | `drift` | none | `percent_per_h`: S·(1 + percent/100·t/1h) |
+//! | `warm_up` | none | `tau`, `gain`: S·(1 + gain·e^(-t/tau)) |
+//! | `cycle` | none | `period`, `amplitude`: S·(1 + amplitude·sin(2πt/period)) |
+//! | `leak` | none | `bytes_per_request`, `bytes_per_second`, kept until a restart, up to 1 GiB |
+//! | `metastable` | none | `threshold`, `penalty`, `sticky`: once more wait, S·(1 + penalty) until the queue is empty, or for good |
+//! | `inversion` | none | `low`, `high`: 500 for who arrives as one of low to high in flight |
+//! | `cpu` | none | processor time burned on a thread of the service, after the service time and outside the slot |
+//! | `seed` | 1 | the nth request that is not refused gets the same draws |
+//!
+//! Slots are given away arithmetically: one is free again when its work was due to finish, not when
+//! that was noticed. The factors of `step`, `drift`, `warm_up` and `cycle` multiply and are those of
+//! the moment when the work begins. When a client goes away its work goes on to its end. What the
+//! knobs make together:
+//!
+//! | knobs and load | closed form |
+//! |---|---|
+//! | any | capacity is c/S; utilisation λ·S/c; Little: mean at work is λ·S |
+//! | `queue` none, Poisson | loss is Erlang-B(c, λS), whatever the law of S |
+//! | `queue` unbounded, `exp`, Poisson | M/M/c: mean wait is Erlang-C(c, λS)/(c/S - λ) |
+//! | 1 slot, `det`, Poisson, ρ = λS | M/D/1: mean sojourn S·(1 + ρ/(2(1 - ρ))) |
+//! | stall of L in a run of D, constant λ, ρ = λS/c, or 0 without a limit of slots | quantile q of the sojourn is S + max(0, L - (1 - q)·D·(1 - ρ)) |
+//! | λs for T, then λb, c/S = μ between them | back to normal after (λs - μ)·T/(μ - λb) |
+//! | `metastable`, μ/(1 + penalty) < λ < μ | sound until the queue is once over the threshold, then never again |
+//! | `leak` | bytes = `bytes_per_request`·λ·t + `bytes_per_second`·t |
+//!
+//! `GET /lab/truth` has the lab's own counts (arrivals = finished + rejected + in flight), arrivals
+//! and finishes by the second, and exact distributions of what has finished, from a log of up to
+//! 2,000,000 requests, which `?log=1` adds.
+//!
 //! # Where to begin
 //!
 //! `launch` is the process, `server` the connections, `api::routes` the list of routes with the
 //! counters and the latency around each; `database`, `auth` and `cache` know nothing of HTTP;
-//! `metrics` counts, and `lab` is for tests.
+//! `metrics` counts, and `lab` is for tests: its
+//! arithmetic is in `lab::model`.
 
 mod clock;
 mod duration;
@@ -105,6 +159,7 @@ mod metrics;
 
 pub use duration::{DurationError, parse_duration};
 pub use error::ServeError;
+pub use lab::{LabSetting, LabSettingError};
 pub use latency::{LatencyError, LatencyLaw, LatencyRule};
 pub use launch::{main_with, run};
 pub use options::Options;

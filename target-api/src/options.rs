@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, value_parser};
 
 use crate::duration::parse_duration;
+use crate::lab::LabSetting;
 use crate::latency::LatencyRule;
 
 /// Every knob of the service.
@@ -57,6 +58,20 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = parse_duration)]
     pub query_delay: Duration,
 
+    /// Knob of the lab, e.g. slots=50 or stall=at=10s,for=1s; repeatable
+    ///
+    /// What /lab/work, or with scope=all every counted route, does with a request; PUT /lab/config
+    /// sets the same knobs while it runs. Times count from the start of the service.
+    ///
+    /// scope=work|all, slots=N, service=det:S|exp:MEAN|lognormal:MEDIAN,SIGMA,
+    /// queue=none|bounded:K|unbounded, stall=at=T,for=S, error=probability=P[,on=S,off=S],
+    /// step=at=T,gain=G, drift=percent_per_h=P, warm_up=tau=S,gain=G, cycle=period=S,amplitude=A,
+    /// leak=bytes_per_request=B,bytes_per_second=B, metastable=threshold=N,penalty=P[,sticky=true],
+    /// inversion=low=N,high=N, cpu=S, seed=N. Unless told otherwise there are slots for all, and
+    /// their work takes no time.
+    #[arg(long, value_name = "KNOB=VALUE")]
+    pub lab: Vec<LabSetting>,
+
     /// How long a sign-in lasts
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     pub token_ttl: Duration,
@@ -78,6 +93,7 @@ impl Default for Options {
             pool_size: 8,
             pool_timeout: Duration::from_secs(1),
             query_delay: Duration::ZERO,
+            lab: Vec::new(),
             token_ttl: Duration::from_secs(3_600),
             threads: None,
         }
@@ -118,6 +134,7 @@ mod tests {
         for (arguments, parts) in [
             (["--latency", "80ms..20ms"], ["--latency", "runs backwards"]),
             (["--latency", "20"], ["--latency", "`20` has no unit"]),
+            (["--lab", "slots=0"], ["--lab", "`slots` takes none or a whole number"]),
             (["--token-ttl", "1x"], ["--token-ttl", "`x` in `1x`"]),
             (["--pool-size", "0"], ["--pool-size", "1..=256"]),
             (["--users", "0"], ["--users", "1..=1000000"]),

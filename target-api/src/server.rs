@@ -17,6 +17,7 @@ use crate::api::routes;
 use crate::app::App;
 use crate::database::Database;
 use crate::error::ServeError;
+use crate::lab::{self, Lab};
 use crate::latency::LatencyPlan;
 use crate::options::Options;
 
@@ -71,17 +72,20 @@ impl RunningService {
 /// # Errors
 ///
 /// [`ServeError::Bind`] when the address cannot be had, [`ServeError::UnknownRoute`] when a
-/// `--latency` rule names no route, and the others when the database cannot be opened.
+/// `--latency` rule names no route, [`ServeError::Lab`] when two `--lab` settings do not go together,
+/// [`ServeError::Runtime`] when there is no thread left for its timer, and the others when the database cannot be opened.
 pub async fn start(options: Options) -> Result<RunningService, ServeError> {
     let plan = LatencyPlan::new(options.latency.clone());
-    let routes = routes::build(&plan)?;
+    let lab = lab::configure(&options.lab).map_err(ServeError::Lab)?;
+    let lab = Arc::new(Lab::start(lab).map_err(ServeError::Runtime)?);
+    let routes = routes::build(&plan, &lab)?;
     let listener = listen(SocketAddr::new(options.host, options.port))?;
     let address = listener.local_addr().map_err(ServeError::Listen)?;
     let token_ttl = options.token_ttl;
     let opening = tokio::task::spawn_blocking(move || Database::open(&options));
     let database = opening.await.map_err(|_| ServeError::Interrupted)??;
 
-    let app = Arc::new(App::new(database, token_ttl, routes.metrics, routes.openapi));
+    let app = Arc::new(App::new(database, token_ttl, lab, routes.metrics, routes.openapi));
     let router = routes.router.with_state(app);
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(serve(listener, router, stopped));

@@ -4,8 +4,8 @@
 //! each route and the latency of each route, so that none of them can name a route that is not
 //! there. What the handlers share is in [`crate::app`].
 
-mod error;
-mod extract;
+pub(crate) mod error;
+pub(crate) mod extract;
 mod items;
 mod login;
 mod page;

@@ -18,7 +18,8 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{items, login, profiles, status, teams, users};
 use crate::app::App;
-use crate::lab::counters;
+use crate::lab::work::{self, Gate};
+use crate::lab::{Lab, control, counters, truth};
 use crate::latency::{LatencyLaw, LatencyPlan};
 use crate::metrics::{RouteMetrics, Track};
 
@@ -46,9 +47,9 @@ pub(crate) struct UnknownRoute {
 }
 
 /// Builds the router with a counter around, and the planned latency in, each route.
-pub(crate) fn build(plan: &LatencyPlan) -> Result<Routes, UnknownRoute> {
+pub(crate) fn build(plan: &LatencyPlan, lab: &Arc<Lab>) -> Result<Routes, UnknownRoute> {
     let mut builder =
-        Builder { plan, router: OpenApiRouter::with_openapi(head()), metrics: vec![] };
+        Builder { plan, lab, router: OpenApiRouter::with_openapi(head()), metrics: vec![] };
     builder.add_all();
     let Builder { router, mut metrics, .. } = builder;
 
@@ -84,6 +85,7 @@ fn head() -> OpenApi {
 
 struct Builder<'a> {
     plan: &'a LatencyPlan,
+    lab: &'a Arc<Lab>,
     router: OpenApiRouter<Arc<App>>,
     metrics: Vec<Arc<RouteMetrics>>,
 }
@@ -103,16 +105,20 @@ impl Builder<'_> {
         self.count(routes!(teams::remove_member));
         self.count(routes!(profiles::get_profile));
         self.count(routes!(items::list_items, items::create_item));
+        self.count(routes!(work::get_work, work::post_work));
         self.observe(routes!(status::metrics));
         self.observe(routes!(counters::counters));
         self.observe(routes!(counters::reset_counters));
+        self.observe(routes!(control::get_config, control::put_config));
+        self.observe(routes!(control::restart));
+        self.observe(routes!(truth::truth));
         // Whatever else is under /lab is not there, and not counted either.
         for path in ["/lab", "/lab/", "/lab/{*rest}"] {
             self.with_router(|router| router.route(path, any(not_found)));
         }
     }
 
-    /// Adds a route of the service: counted, and late if that is planned.
+    /// Adds a route of the service: counted, through the lab if that is for it, and late if planned.
     fn count(&mut self, methods: UtoipaMethodRouter<Arc<App>>) {
         let route = methods.1.paths.keys().next().expect("a route has a path").clone();
         let metrics = Arc::new(RouteMetrics::new(route));
@@ -120,6 +126,10 @@ impl Builder<'_> {
             Some(law) => methods.map(|m| m.route_layer(middleware::from_fn_with_state(law, delay))),
             None => methods,
         };
+        // The layer added last is the first that a request meets.
+        let gate = Gate::new(Arc::clone(self.lab), &metrics.route);
+        let gate = middleware::from_fn_with_state(gate, work::pass);
+        let methods = methods.map(|m| m.route_layer(gate));
         let methods = methods.map(|m| m.fallback(wrong_method));
         let methods = methods.layer(Track::new(Arc::clone(&metrics)));
         self.metrics.push(metrics);

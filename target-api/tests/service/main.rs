@@ -4,6 +4,7 @@ mod auth; // signing in and out, tokens and their end
 mod bad_input; // what no client should send
 mod counters; // what the laboratory says has arrived
 mod items; // the list that grows, and writers that meet
+mod lab; // work that takes as long as the lab is told, over HTTP
 mod latency; // answers that are late on purpose
 mod openapi; // the document against the routes
 mod pool; // database connections that run out

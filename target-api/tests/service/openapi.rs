@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Client, start};
 
 /// Every operation, as the crate's documentation lists them.
-const OPERATIONS: [&str; 19] = [
+const OPERATIONS: [&str; 25] = [
     "DELETE /api/teams/{id}/members/{user_id}",
     "GET /api/health",
     "GET /api/openapi.json",
@@ -16,7 +16,10 @@ const OPERATIONS: [&str; 19] = [
     "GET /api/users/me",
     "GET /api/users/{id}",
     "GET /items/",
+    "GET /lab/config",
     "GET /lab/counters",
+    "GET /lab/truth",
+    "GET /lab/work",
     "GET /metrics",
     "GET /user/{id}",
     "POST /api/auth/login",
@@ -24,7 +27,10 @@ const OPERATIONS: [&str; 19] = [
     "POST /api/teams/{id}/members",
     "POST /items/",
     "POST /lab/counters/reset",
+    "POST /lab/restart",
+    "POST /lab/work",
     "PUT /api/users/me",
+    "PUT /lab/config",
 ];
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {

@@ -13,6 +13,7 @@ pub mod completions;
 pub mod conduct;
 mod diagnostics;
 pub mod exit;
+mod judge;
 pub mod new;
 pub mod prepare;
 pub mod printer;

@@ -8,6 +8,7 @@ use super::args::{GlobalArgs, OutputSpec, ReportKind, RunArgs};
 use super::conduct::{Conducted, conduct};
 use super::diagnostics;
 use super::exit::{Ending, ExitCode};
+use super::judge::judge_run;
 use super::prepare::{Prepared, prepare, thresholds};
 use super::printer::Printer;
 use super::progress::Progress;
@@ -17,11 +18,11 @@ use crate::clock;
 use crate::engine::{EngineError, Run, RunConfig};
 use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
 use crate::plan::Plan;
-use crate::record::{GeneratorInfo, RunRecord, new_run_id};
+use crate::record::{GeneratorInfo, RunRecord, Verdict, new_run_id};
 use crate::report::{self, CompareOptions, Comparison, Format, TextOptions};
 use crate::script::ScriptLimits;
 use crate::store::{Store, StoreOutput};
-use crate::watch::host_info;
+use crate::watch::{host_info, is_on_this_machine};
 
 /// Descriptors that the process needs besides one for each virtual user's connection.
 const OWN_FILES: u64 = 64;
@@ -65,10 +66,16 @@ struct EndedRun {
     lines: Vec<Box<dyn Output>>,
 }
 
+/// Whether the numbers say more about the generator than about the target.
+fn is_invalid(record: &RunRecord) -> bool {
+    record.findings.validity.as_ref().is_some_and(|found| found.verdict == Verdict::Invalid)
+}
+
 /// What the exit code depends on.
 struct Outcome {
     signals: u32,
     has_script_error: bool,
+    allows_invalid: bool,
     failure: Option<EngineError>,
 }
 
@@ -156,16 +163,21 @@ fn execute(
         .enable_all()
         .build()
         .map_err(|error| no_thread(error.to_string()))?;
-    let conducted = runtime
+    let target_is_local =
+        watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
+    let mut conducted = runtime
         .block_on(async {
             let run = Run::launch(config).map_err(|error| error.to_string())?;
             conduct(run, &head, outputs, watched, printer).await.map_err(|error| error.to_string())
         })
         .map_err(no_thread)?;
     progress.clear();
+    judge_run(&mut conducted, target_is_local);
     drop(target);
     let Conducted { record, signals, has_script_error, failure, .. } = conducted;
-    Ok(EndedRun { record, conducted: Outcome { signals, has_script_error, failure }, store, lines })
+    let allows_invalid = settings.allows_invalid;
+    let conducted = Outcome { signals, has_script_error, allows_invalid, failure };
+    Ok(EndedRun { record, conducted, store, lines })
 }
 
 fn run_head(plan: &Plan) -> RunHead {
@@ -212,6 +224,7 @@ fn exit_code(ended: &EndedRun, comparison: Option<&Comparison>) -> ExitCode {
         has_script_error: outcome.has_script_error,
         has_failed_threshold: ended.record.thresholds.iter().any(|threshold| !threshold.passed),
         has_regression: comparison.is_some_and(Comparison::has_regression),
+        is_untrustworthy: is_invalid(&ended.record) && !outcome.allows_invalid,
         ..Ending::default()
     }
     .code()

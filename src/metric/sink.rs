@@ -185,11 +185,19 @@ pub struct IterationStats {
     pub failed: u64,
     /// From when the iteration was due to its end, think time inside it included.
     pub response_time: Histogram,
+    /// Those of the response times that are lower bounds: iterations that were cut off or never began.
+    pub censored_time: Histogram,
     /// From its start to its end: k6's `iteration_duration`.
     pub duration: Histogram,
 }
 
 impl IterationStats {
+    /// Iterations that began and came to an end, whatever it was.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.completed + self.interrupted + self.failed
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.planned += other.planned;
@@ -199,7 +207,16 @@ impl IterationStats {
         self.interrupted += other.interrupted;
         self.failed += other.failed;
         self.response_time.merge(&other.response_time);
+        self.censored_time.merge(&other.censored_time);
         self.duration.merge(&other.duration);
+    }
+}
+
+impl IterationStats {
+    /// Counts iterations that never ended: from when they were due they waited at least so long.
+    pub fn record_unseen(&mut self, at_least: Duration, count: u64) {
+        self.response_time.record_n(at_least, count);
+        self.censored_time.record_n(at_least, count);
     }
 }
 

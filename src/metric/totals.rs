@@ -42,6 +42,8 @@ pub struct Totals {
     pub slices: Slices,
     /// The two accounts of time of Little's law.
     pub time: TimeAccount,
+    /// Iterations due and waiting for a free user at the end of each second.
+    pub backlog: Vec<u64>,
     /// How busy the workers were.
     pub busy: BusyShares,
     /// The largest number of virtual users seen alive at once.

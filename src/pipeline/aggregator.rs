@@ -8,12 +8,12 @@ use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
 use crate::metric::window::RequestCell;
 use crate::metric::{
-    CustomSink, Exemplar, IterationStats, MetricKind, RequestStats, Totals, Window,
+    CustomSink, Exemplar, Histogram, IterationStats, MetricKind, RequestStats, Totals, Window,
 };
 use crate::plan::{Executor, Plan};
 use crate::record::{
-    CheckRecord, MetricRecord, PhaseRecord, ResourceSample, RunRecord, RunStatus, StepRecord,
-    ThresholdRecord, TimesRecord, TotalsRecord,
+    CheckRecord, Findings, MetricRecord, PhaseRecord, ResourceSample, RunRecord, RunStatus,
+    StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
 };
 
 /// Up to this many series every threshold is judged each second; beyond it only those that can end the run.
@@ -108,6 +108,7 @@ impl Aggregator {
                 in_flight: sum.in_flight + worker.in_flight,
                 backlog: sum.backlog + worker.backlog,
             });
+        self.totals.backlog.push(gauges.backlog);
         let snapshot = Snapshot {
             seq: self.seq,
             at,
@@ -159,7 +160,7 @@ impl Aggregator {
             elapsed: at,
             plan: head.plan.clone(),
             tags: head.tags.clone(),
-            validity: None,
+            findings: Findings::default(),
             steps: self.steps(None),
             phases: self.phase_records(at),
             checks: self.checks(),
@@ -362,24 +363,29 @@ impl Aggregator {
     fn all_metrics(&self, at: Duration) -> Vec<MetricRecord> {
         let mut metrics = self.custom_metrics();
         let all = self.totals.select_requests(&[]);
-        let iterations = self.totals.iterations_total();
+        let mut iterations = self.totals.iterations_total();
+        for slice in self.totals.slices.as_slice() {
+            // From the end of their second they waited in vain until the end of the run.
+            iterations.record_unseen(at.saturating_sub(slice.end()), slice.dropped);
+        }
         let trends = [
-            ("http_req_blocked", all.blocked),
-            ("http_req_dns", all.dns),
-            ("http_req_connecting", all.connecting),
-            ("http_req_tls_handshaking", all.tls_handshaking),
-            ("http_req_sending", all.sending),
-            ("http_req_waiting", all.waiting),
-            ("http_req_receiving", all.receiving),
-            ("http_req_duration", all.service_time),
-            ("http_req_response_time", all.response_time),
-            ("iteration_duration", iterations.duration),
-            ("iteration_response_time", iterations.response_time),
-            ("schedule_lag", all.schedule_lag),
+            ("http_req_blocked", all.blocked, Histogram::new()),
+            ("http_req_dns", all.dns, Histogram::new()),
+            ("http_req_connecting", all.connecting, Histogram::new()),
+            ("http_req_tls_handshaking", all.tls_handshaking, Histogram::new()),
+            ("http_req_sending", all.sending, Histogram::new()),
+            ("http_req_waiting", all.waiting, Histogram::new()),
+            ("http_req_receiving", all.receiving, Histogram::new()),
+            ("http_req_duration", all.service_time, Histogram::new()),
+            ("http_req_response_time", all.response_time, all.censored_time),
+            ("iteration_duration", iterations.duration, Histogram::new()),
+            ("iteration_response_time", iterations.response_time, iterations.censored_time),
+            ("schedule_lag", all.schedule_lag, Histogram::new()),
         ];
-        for (name, histogram) in trends {
+        for (name, histogram, bounds) in trends {
             if histogram.count() > 0 {
-                metrics.push(metric_record(name, CustomSink::Trend(Box::new(histogram))));
+                let trend = metric_record(name, CustomSink::Trend(Box::new(histogram)));
+                metrics.push(MetricRecord { bounds, ..trend });
             }
         }
         let totals = self.totals_record(at);
@@ -424,6 +430,7 @@ fn metric_record(name: &str, sink: CustomSink) -> MetricRecord {
         range: None,
         hits: None,
         histogram: None,
+        bounds: Histogram::new(),
     };
     match sink {
         CustomSink::Counter(sum) => record(MetricKind::Counter, sum),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, ResourceOwner, ResourceSample,
-    ResourceUse, RunRecord, RunStatus, StepRecord, ThresholdRecord, TotalsRecord, Validity,
+    CheckRecord, Findings, GeneratorFigures, GeneratorInfo, MetricRecord, PhaseRecord,
+    ResourceOwner, ResourceSample, ResourceUse, RunRecord, RunStatus, StepRecord, ThresholdRecord,
+    TotalsRecord, Validity, Verdict,
 };
+use crate::analysis::validity::{Reason, Signal};
 use crate::metric::sink::{ErrorKey, ErrorSource, ErrorStats, RequestTimes};
 use crate::metric::threshold::{Aggregation, Comparison, Threshold};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
@@ -242,6 +244,7 @@ pub(crate) fn metrics(seconds: u64) -> Vec<MetricRecord> {
         range: None,
         hits: None,
         histogram: None,
+        bounds: Histogram::new(),
     };
     vec![
         metric("teams_seen", MetricKind::Counter, 12.0 * seconds as f64),
@@ -300,10 +303,7 @@ pub(crate) fn record_of(run_id: &str, seconds: u64) -> RunRecord {
         elapsed: Duration::from_secs(seconds),
         plan: plan(),
         tags: plan().tags,
-        validity: Some(Validity {
-            verdict: "DEGRADED".to_owned(),
-            reasons: vec!["schedule lag p99 is 12 ms".to_owned()],
-        }),
+        findings: findings(),
         steps: steps(seconds),
         phases: phases(seconds),
         checks: checks(seconds),
@@ -330,4 +330,24 @@ fn steps(seconds: u64) -> Vec<StepRecord> {
 /// The record of a whole run: ten seconds, two steps, two phases, one failed threshold.
 pub(crate) fn record() -> RunRecord {
     record_of("01KBFIXTURE000000000000001", 10)
+}
+
+fn findings() -> Findings {
+    let reason = Reason {
+        verdict: Verdict::Degraded,
+        signal: Signal::ScheduleLag,
+        message: "requests left 12ms late".to_owned(),
+    };
+    let notes = vec!["the target runs on this machine".to_owned()];
+    Findings {
+        validity: Some(Validity { verdict: Verdict::Degraded, reasons: vec![reason], notes }),
+        generator: GeneratorFigures {
+            hiccup_p99_9_ms: Some(0.4),
+            hiccup_max_ms: Some(2.5),
+            worker_busy_ratio: Some(0.25),
+            worker_busy_max_ratio: Some(0.5),
+            available_cores: Some(2.0),
+            ..GeneratorFigures::default()
+        },
+    }
 }

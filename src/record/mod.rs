@@ -2,6 +2,7 @@
 //!
 //! A [`RunRecord`] is all that reports may know. It does not know where it is stored.
 
+pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod redact;
@@ -18,6 +19,8 @@ use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
 use crate::plan::{Plan, TestType};
 
+pub use crate::analysis::validity::{Validity, Verdict};
+pub use findings::{Findings, GeneratorFigures};
 pub use redact::redacted;
 pub use row::{RunRow, load_label};
 pub use run_id::new_run_id;
@@ -84,8 +87,8 @@ pub struct RunRecord {
     pub plan: Plan,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether the numbers can be trusted; `None` until that is judged.
-    pub validity: Option<Validity>,
+    /// The verdicts on it; empty until it has ended.
+    pub findings: Findings,
     /// Each step, in the order of their names.
     pub steps: Vec<StepRecord>,
     /// Each phase, in the order of time.
@@ -108,15 +111,6 @@ pub struct RunRecord {
     pub slices: Slices,
     /// What made the load.
     pub generator: GeneratorInfo,
-}
-
-/// Whether numbers can be trusted (METHODS.md 7.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Validity {
-    /// `VALID`, `DEGRADED` or `INVALID`.
-    pub verdict: String,
-    /// Why, in words.
-    pub reasons: Vec<String>,
 }
 
 /// One step, over the whole run or one phase.
@@ -202,6 +196,8 @@ pub struct MetricRecord {
     pub hits: Option<(u64, u64)>,
     /// Distribution of a trend, in milliseconds.
     pub histogram: Option<Histogram>,
+    /// Those of its values that are only lower bounds.
+    pub bounds: Histogram,
 }
 
 /// Sums over the run. `planned = started + dropped`; `sent = requests`, once the run has ended.

@@ -68,7 +68,7 @@ impl From<&RunRecord> for RunRow {
             started_at_ms: record.started_at_ms,
             elapsed: record.elapsed,
             load: load_label(&record.plan),
-            validity: record.validity.as_ref().map(|v| v.verdict.clone()),
+            validity: record.findings.validity.as_ref().map(|v| v.verdict.to_string()),
             requests: record.totals.requests,
             failed: record.totals.failed,
             throughput: record.totals.throughput,

@@ -167,12 +167,6 @@ fn count(count: Option<u64>) -> String {
 }
 
 fn trend_detail(times: &TimesView) -> String {
-    format!(
-        "min {}  p50 {}  p95 {}  p99 {}  max {}",
-        show::time(times.min),
-        show::time(times.p50),
-        show::time(times.p95),
-        show::time(times.p99),
-        show::time(times.max)
-    )
+    let fields = ["min", "p50", "p95", "p99", "max"];
+    fields.map(|field| format!("{field} {}", show::figure(times, field))).join("  ")
 }

@@ -1,12 +1,10 @@
 //! A run as text: what stands on the terminal at its end, and what `report ID` shows again.
 
-use std::fmt::Write;
-
 use super::grid::Grid;
 use super::view::{ResourceView, RunView};
 use super::{TextOptions, sections, show};
 use crate::metric::Quantile;
-use crate::record::{RunRecord, RunStatus};
+use crate::record::{RunRecord, RunStatus, Verdict};
 use crate::units::{show_bytes, show_count};
 
 const BOLD: &str = "1";
@@ -140,16 +138,8 @@ impl Page<'_> {
             (failed, _) => parts.push(self.paint(RED, "FAILED") + &format!(" {failed} of {all}")),
         }
         if let Some(validity) = &view.validity {
-            let colour = match validity.verdict.as_str() {
-                "VALID" => GREEN,
-                "DEGRADED" => YELLOW,
-                _ => RED,
-            };
-            let mut words = format!("numbers {}", self.paint(colour, &validity.verdict));
-            if !validity.reasons.is_empty() {
-                let _ = write!(words, ": {}", validity.reasons.join("; "));
-            }
-            parts.push(words);
+            let verdict = self.paint(colour_of(validity.verdict), validity.verdict.as_str());
+            parts.push(format!("numbers {verdict}"));
         }
         parts.extend(view.exit_code.map(|code| format!("exit code {code}")));
         if !parts.is_empty() {
@@ -157,6 +147,35 @@ impl Page<'_> {
             let line = format!("  {}", parts.join(self.dot()));
             self.line(&line);
         }
+        if let Some(validity) = &view.validity {
+            for (reason, about) in validity.reasons.iter().zip(&validity.signals) {
+                let verdict = self.paint(colour_of(about.verdict), &format!("{:8}", about.verdict));
+                self.wrapped(&format!("  {verdict}  "), reason);
+            }
+            for note in &validity.notes {
+                self.wrapped("  note      ", note);
+            }
+        }
+    }
+
+    /// A paragraph after a word of twelve columns.
+    fn wrapped(&mut self, lead: &str, text: &str) {
+        const INDENT: usize = 12;
+        let width = self.options.width.saturating_sub(INDENT).max(INDENT);
+        let mut line = String::new();
+        let mut lead = lead.to_owned();
+        for word in text.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                self.line(&format!("{lead}{line}"));
+                lead = " ".repeat(INDENT);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.line(&format!("{lead}{line}"));
     }
 
     fn checks(&mut self, view: &RunView) {
@@ -185,6 +204,10 @@ impl Page<'_> {
                 let line = format!("  {owner:9}  {}", health_line(found, self.dot()));
                 self.line(&line);
             }
+        }
+        if view.validity.is_some() {
+            let line = format!("  {:9}  {}", "limits", limits_line(view, self.dot()));
+            self.line(&line);
         }
     }
 
@@ -254,6 +277,42 @@ impl Page<'_> {
         self.line("");
         self.line(&lines);
     }
+}
+
+fn colour_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Valid => GREEN,
+        Verdict::Degraded => YELLOW,
+        Verdict::Invalid => RED,
+    }
+}
+
+/// How near the generator was to its limits.
+fn limits_line(view: &RunView, dot: &str) -> String {
+    let lag = &view.totals.times.schedule_lag;
+    let figures = &view.generator_figures;
+    let percent = |ratio: Option<f64>| ratio.map(|ratio| format!("{:.0} %", ratio * 100.0));
+    let mut parts = vec![format!(
+        "lag p50 {}, p99 {}, max {}",
+        show::figure(lag, "p50"),
+        show::figure(lag, "p99"),
+        show::figure(lag, "max")
+    )];
+    if figures.hiccup_max_ms.is_some() {
+        let (p99_9, max) = (figures.hiccup_p99_9_ms, figures.hiccup_max_ms);
+        parts.push(format!("hiccups p99.9 {}, max {}", show::time(p99_9), show::time(max)));
+    }
+    let busy = percent(figures.worker_busy_ratio).zip(percent(figures.worker_busy_max_ratio));
+    parts.extend(busy.map(|(mean, most)| format!("busiest worker {mean}, at most {most}")));
+    let shares = [
+        ("files", figures.open_files_ratio),
+        ("ports", figures.local_ports_ratio),
+        ("link", figures.link_ratio),
+        ("steal", figures.steal_ratio),
+    ];
+    let shown = shares.into_iter().filter(|(_, ratio)| ratio.is_some_and(|ratio| ratio >= 0.005));
+    parts.extend(shown.filter_map(|(what, ratio)| Some(format!("{what} {}", percent(ratio)?))));
+    parts.join(dot)
 }
 
 fn health_line(found: &ResourceView, dot: &str) -> String {

@@ -34,7 +34,7 @@ fn empty() -> RunRecord {
     record.exemplars.clear();
     record.metrics.clear();
     record.resources.clear();
-    record.validity = None;
+    record.findings = crate::record::Findings::default();
     record.exit_code = None;
     record.id = 0;
     record.elapsed = Duration::ZERO;
@@ -53,7 +53,9 @@ fn a_summary_says_it_all_in_order() {
       ✓ http_req_duration{task:nobody}: p(95)<300      no data
 
     verdict
-      FAILED 1 of 3 thresholds · numbers DEGRADED: schedule lag p99 is 12 ms · exit code 99
+      FAILED 1 of 3 thresholds · numbers DEGRADED · exit code 99
+      DEGRADED  requests left 12ms late
+      note      the target runs on this machine
 
     steps: http_req_response_time, from when a request was due; svc: http_req_duration, on the wire
     step               reqs  fail %     avg     p50     p95     p99  p99.9     max  svc p99    rate
@@ -88,6 +90,7 @@ fn a_summary_says_it_all_in_order() {
     health
       generator  CPU 15.5 % of a core, at most 20 % · 48.0 MiB · 40 files · 20 connections · 4 threads
       target     CPU 60.5 % of a core, at most 65 % · 100.0 MiB · 40 files · 20 connections · 4 threads
+      limits     lag p50 n/a, p99 n/a, max n/a · hiccups p99.9 400µs, max 2.50ms · busiest worker 25 %, at most 50 %
 
     totals
       iterations  420 planned = 400 started + 20 dropped · 397 completed · 3 interrupted · 10 failed
@@ -133,7 +136,7 @@ fn a_markdown_report_has_the_same_figures() {
     | status | finished after 10s |
     | load | load, 20 VUs |
     | target | http://127.0.0.1:8117 |
-    | numbers | DEGRADED: schedule lag p99 is 12 ms |
+    | numbers | DEGRADED: requests left 12ms late |
     | iterations | 420 planned = 400 started + 20 dropped |
     | requests | 400, 10 failed (2.50 %), 39.0/s successful |
 
@@ -200,7 +203,7 @@ fn a_csv_report_has_the_same_figures() {
 fn a_json_report_has_the_published_fields() {
     let document = parsed(&fixture::record());
     let fields: Vec<&String> = document.as_object().expect("object").keys().collect();
-    insta::assert_snapshot!(fields.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" "), @"version run_id id name test_type status exit_code started_at elapsed_s load target tags plan validity steps phases checks thresholds errors exemplars metrics resources totals generator");
+    insta::assert_snapshot!(fields.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" "), @"version run_id id name test_type status exit_code started_at elapsed_s load target tags plan validity steps phases checks thresholds errors exemplars metrics resources totals generator generator_figures");
     insta::assert_snapshot!(document["steps"][1], @r#"{"name":"PUT /api/users/me","tasks":["update_profile"],"count":100,"failed":10,"error_ratio":0.1,"rate_per_s":10.0,"throughput":9.0,"censored":0,"http_req_duration":{"min":20.0,"avg":27.983,"p50":27.301,"p90":34.233,"p95":35.761,"p99":null,"p99_9":null,"max":35.966},"http_req_response_time":{"min":20.137,"avg":28.12,"p50":27.438,"p90":34.37,"p95":35.898,"p99":null,"p99_9":null,"max":36.103},"http_req_response_time_success":{"min":20.137,"avg":28.12,"p50":27.438,"p90":34.37,"p95":35.898,"p99":null,"p99_9":null,"max":36.103},"schedule_lag":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"first_on_connection":{"count":0,"http_req_duration":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"others":{"min":20.0,"avg":27.983,"p50":27.301,"p90":34.233,"p95":35.761,"p99":null,"p99_9":null,"max":35.966}},"statuses":{"200":90,"503":10},"sent_bytes":12000,"received_bytes":90000}"#);
     insta::assert_snapshot!(document["totals"], @r#"{"planned":420,"started":400,"dropped":20,"completed":397,"interrupted":3,"failed_iterations":10,"sent":400,"requests":400,"failed":10,"error_ratio":0.025,"rate_per_s":40.0,"throughput":39.0,"censored":0,"http_req_duration":{"min":8.0,"avg":16.705,"p50":14.491,"p90":29.034,"p95":32.5,"p99":35.802,"p99_9":null,"max":35.966},"http_req_response_time":{"min":8.137,"avg":16.842,"p50":14.628,"p90":29.171,"p95":32.637,"p99":35.939,"p99_9":null,"max":36.103},"http_req_response_time_success":{"min":8.137,"avg":16.842,"p50":14.628,"p90":29.171,"p95":32.637,"p99":35.939,"p99_9":null,"max":36.103},"schedule_lag":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"first_on_connection":{"count":0,"http_req_duration":{"min":null,"avg":null,"p50":null,"p90":null,"p95":null,"p99":null,"p99_9":null,"max":null},"others":{"min":8.0,"avg":16.705,"p50":14.491,"p90":29.034,"p95":32.5,"p99":35.802,"p99_9":null,"max":35.966}},"sent_bytes":48000,"received_bytes":360000,"vus_max":20,"overflowed":0,"discarded":0}"#);
     assert_eq!(document["plan"]["scenarios"][0]["executor"]["duration"], "10s");
@@ -372,7 +375,7 @@ fn the_history_as_json_is_an_array() {
 fn later() -> RunRecord {
     let mut later = fixture::record();
     later.id = 15;
-    later.validity = Some(Validity { verdict: "VALID".to_owned(), reasons: Vec::new() });
+    later.findings.validity = Some(Validity::default());
     let mut slower = Histogram::new();
     (0..300).for_each(|i| slower.record(Duration::from_micros(9_000 + 40 * i)));
     later.steps[0].times.service_time = slower;
@@ -389,7 +392,7 @@ fn a_comparison_has_a_word_for_each_step() {
     insta::assert_snapshot!(found.render(Format::Table, &TextOptions::default()), @"
     A  run 12, journey, 2026-11-21T03:12:46.000Z, finished
     B  run 15, journey, 2026-11-21T03:12:46.000Z, finished
-    note: the numbers of A are DEGRADED: schedule lag p99 is 12 ms
+    note: the numbers of A are DEGRADED: requests left 12ms late
 
     http_req_duration: 1 slower, 1 cannot be told, 1 only in B
 

@@ -81,11 +81,11 @@ pub(super) fn write_final(
 }
 
 fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqlite::Result<()> {
-    let validity = record.validity.as_ref();
+    let validity = record.findings.validity.as_ref();
     connection.execute(
         "UPDATE test_runs SET status = :status, exit_code = :exit_code, is_final = 1, name = :name,
              plan_json = :plan, generator_json = :generator, validity_verdict = :verdict,
-             validity_reasons_json = :reasons
+             validity_reasons_json = :reasons, findings_json = :findings
          WHERE id = :run",
         named_params! {
             ":run": run,
@@ -94,8 +94,9 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
             ":name": record.name,
             ":plan": to_json(&record::redacted(&record.plan))?,
             ":generator": to_json(&record.generator)?,
-            ":verdict": validity.map(|v| &v.verdict),
+            ":verdict": validity.map(|v| v.verdict.as_str()),
             ":reasons": validity.map(|v| to_json(&v.reasons)).transpose()?,
+            ":findings": to_json(&record.findings)?,
         },
     )?;
     for (key, value) in &record.tags {
@@ -144,7 +145,11 @@ pub(super) fn normalise(record: &mut RunRecord) {
         phase.steps.iter_mut().for_each(|step| keep_times(&mut step.times));
         keep(&mut phase.iterations.duration);
         keep(&mut phase.iterations.response_time);
+        keep(&mut phase.iterations.censored_time);
     }
-    record.metrics.iter_mut().filter_map(|metric| metric.histogram.as_mut()).for_each(keep);
+    for metric in &mut record.metrics {
+        metric.histogram.as_mut().into_iter().for_each(keep);
+        keep(&mut metric.bounds);
+    }
     record.plan = record::redacted(&record.plan);
 }

@@ -133,12 +133,9 @@ pub(super) fn replace_phases(
             place.insert(connection, kind, histogram, precision)?;
         }
         place.insert(connection, "iteration_duration", &iterations.duration, precision)?;
-        place.insert(
-            connection,
-            "iteration_response_time",
-            &iterations.response_time,
-            precision,
-        )?;
+        let (response, censored) = (&iterations.response_time, &iterations.censored_time);
+        place.insert(connection, "iteration_response_time", response, precision)?;
+        place.insert(connection, "iteration_censored_time", censored, precision)?;
     }
     Ok(())
 }
@@ -171,6 +168,7 @@ pub(super) fn replace_metrics(
         if let Some(histogram) = &metric.histogram {
             let place = Place { run, owner: "metric", position };
             place.insert(connection, "value", histogram, precision)?;
+            place.insert(connection, "bounds", &metric.bounds, precision)?;
         }
     }
     Ok(())

@@ -9,8 +9,8 @@ use super::{history, seconds};
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
 use crate::record::{
-    CheckRecord, MetricRecord, PhaseRecord, ResourceSample, ResourceUse, RunRecord, StepRecord,
-    ThresholdRecord, TimesRecord, TotalsRecord, Validity,
+    CheckRecord, Findings, MetricRecord, PhaseRecord, ResourceSample, ResourceUse, RunRecord,
+    StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
 };
 
 /// The record of run `id`; `None` when there is no such run.
@@ -49,12 +49,10 @@ pub(super) fn record(connection: &Connection, id: i64) -> rusqlite::Result<Optio
 
 /// What `test_runs` itself tells; lists are empty.
 fn head(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
-    let verdict: Option<String> = row.get("validity_verdict")?;
-    let validity = match verdict {
-        Some(verdict) => {
-            Some(Validity { verdict, reasons: json_column(row, "validity_reasons_json")? })
-        }
-        None => None,
+    let findings: Option<String> = row.get("findings_json")?;
+    let findings = match findings {
+        Some(text) => serde_json::from_str(&text).map_err(unreadable)?,
+        None => Findings::default(),
     };
     Ok(RunRecord {
         id: row.get("id")?,
@@ -67,7 +65,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         elapsed: duration_column(row, "elapsed_ns")?,
         plan: json_column(row, "plan_json")?,
         tags: BTreeMap::new(),
-        validity,
+        findings,
         steps: Vec::new(),
         phases: Vec::new(),
         checks: Vec::new(),
@@ -194,6 +192,7 @@ fn phases(
                 interrupted: count_column(row, "interrupted")?,
                 failed: count_column(row, "failed_iterations")?,
                 response_time: take(histograms, "phase", position, "iteration_response_time"),
+                censored_time: take(histograms, "phase", position, "iteration_censored_time"),
                 duration: take(histograms, "phase", position, "iteration_duration"),
             },
         })
@@ -280,6 +279,7 @@ fn metrics(
             },
             histogram: (kind == MetricKind::Trend)
                 .then(|| take(histograms, "metric", position, "value")),
+            bounds: take(histograms, "metric", position, "bounds"),
         })
     })
 }

@@ -121,7 +121,7 @@ fn same_all_times(a: &TimesRecord, b: &TimesRecord) {
 
 fn same_record(a: &RunRecord, b: &RunRecord) {
     assert_eq!(RunRow::from(a), RunRow::from(b));
-    assert_eq!((&a.plan, &a.validity, &a.generator), (&b.plan, &b.validity, &b.generator));
+    assert_eq!((&a.plan, &a.findings, &a.generator), (&b.plan, &b.findings, &b.generator));
     assert_eq!((&a.checks, &a.errors, &a.exemplars), (&b.checks, &b.errors, &b.exemplars));
     assert_eq!((&a.thresholds, &a.resources, &a.totals), (&b.thresholds, &b.resources, &b.totals));
     assert_eq!(

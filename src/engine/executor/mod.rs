@@ -186,9 +186,12 @@ async fn iterate<V: VirtualUser>(
             IterationEnd::Failed => stats.failed += 1,
             IterationEnd::Interrupted => stats.interrupted += 1,
         }
-        if end != IterationEnd::Interrupted {
+        let response_time = ended_at.saturating_sub(scheduled_at);
+        if end == IterationEnd::Interrupted {
+            stats.record_unseen(response_time, 1);
+        } else {
             stats.duration.record(took);
-            stats.response_time.record(ended_at.saturating_sub(scheduled_at));
+            stats.response_time.record(response_time);
         }
     });
     // An iteration that waited for nothing must not keep its thread from everybody else.

@@ -221,6 +221,6 @@ fn side(record: &RunRecord) -> Side {
         name: clean(&record.name),
         status: record.status,
         started_at: rfc3339(record.started_at_ms),
-        validity: record.validity.as_ref().map(|found| clean(&found.verdict)),
+        validity: record.findings.validity.as_ref().map(|found| found.verdict.to_string()),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::record::{self, RunRecord, RunStatus};
+use crate::record::{self, RunRecord, RunStatus, Verdict};
 use crate::report::clean::clean;
 use crate::report::view;
 use crate::units;
@@ -66,7 +66,7 @@ pub(super) fn differences(a: &RunRecord, b: &RunRecord) -> Vec<String> {
 
 /// Why a run's numbers must not be compared at all.
 fn unsound(name: &str, run: &RunRecord) -> Option<String> {
-    if run.validity.as_ref().is_some_and(|found| found.verdict == "INVALID") {
+    if run.findings.validity.as_ref().is_some_and(|found| found.verdict == Verdict::Invalid) {
         return Some(format!("the numbers of {name} are INVALID"));
     }
     (run.status == RunStatus::Running).then(|| format!("{name} is still running"))
@@ -102,11 +102,11 @@ pub(super) fn notes(a: &RunRecord, b: &RunRecord) -> Vec<String> {
         if matches!(run.status, RunStatus::Interrupted | RunStatus::Aborted) {
             notes.push(format!("{name} was {} before its end", run.status.as_str()));
         }
-        if let Some(found) = run.validity.as_ref().filter(|found| found.verdict == "DEGRADED") {
-            notes.push(format!(
-                "the numbers of {name} are DEGRADED: {}",
-                clean(&found.reasons.join("; "))
-            ));
+        let validity = run.findings.validity.as_ref();
+        if let Some(found) = validity.filter(|found| found.verdict == Verdict::Degraded) {
+            let reasons: Vec<_> = found.reasons.iter().map(|r| r.message.as_str()).collect();
+            let reasons = clean(&reasons.join("; "));
+            notes.push(format!("the numbers of {name} are DEGRADED: {reasons}"));
         }
     }
     if a.generator.host != b.generator.host {

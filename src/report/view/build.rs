@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::times::{per_second, ratio, to_ms, to_s};
 use super::{
     ErrorGroup, ErrorView, ExemplarView, FigureUnit, FirstOnConnectionView, IterationsView,
-    MetricView, PhaseView, RequestTimesView, RequestsView, ResourcesView, RunView, StepView,
-    ThresholdView, TimesView, TotalsView,
+    MetricView, PhaseView, RequestTimesView, RequestsView, ResourcesView, RunView, SignalView,
+    StepView, ThresholdView, TimesView, TotalsView, ValidityView,
 };
 use crate::clock;
 use crate::metric::sink::{ErrorKey, ErrorStats};
@@ -41,7 +41,7 @@ impl RunView {
             target: record.plan.target.as_deref().map(clean),
             tags: record.tags.iter().map(|(k, v)| (clean(k), clean(v))).collect(),
             plan: plan_value(value(&record::redacted(&record.plan))),
-            validity: record.validity.as_ref().map(validity),
+            validity: record.findings.validity.as_ref().map(validity),
             steps: record.steps.iter().map(|s| step(s, record.elapsed)).collect(),
             phases: record.phases.iter().map(|found| phase(found, &record.thresholds)).collect(),
             checks: record.checks.iter().map(check).collect(),
@@ -52,6 +52,7 @@ impl RunView {
             resources: ResourcesView::of(&record.resources),
             totals: totals(record),
             generator: generator(&record.generator),
+            generator_figures: record.findings.generator,
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }
@@ -91,10 +92,16 @@ pub(in crate::report) fn rfc3339(wall_ms: i64) -> String {
     format!("{}.{:03}Z", clock::show_wall_ms(wall_ms).replace(' ', "T"), wall_ms.rem_euclid(1000))
 }
 
-fn validity(found: &Validity) -> Validity {
-    Validity {
-        verdict: clean(&found.verdict),
-        reasons: found.reasons.iter().map(|reason| clean(reason)).collect(),
+fn validity(found: &Validity) -> ValidityView {
+    ValidityView {
+        verdict: found.verdict,
+        reasons: found.reasons.iter().map(|reason| clean(&reason.message)).collect(),
+        signals: found
+            .reasons
+            .iter()
+            .map(|reason| SignalView { verdict: reason.verdict, signal: reason.signal })
+            .collect(),
+        notes: found.notes.iter().map(|note| clean(note)).collect(),
     }
 }
 
@@ -181,7 +188,7 @@ fn iterations(stats: &IterationStats) -> IterationsView {
         interrupted: stats.interrupted,
         failed: stats.failed,
         iteration_duration: TimesView::of(&stats.duration),
-        iteration_response_time: TimesView::of(&stats.response_time),
+        iteration_response_time: TimesView::of_bounded(&stats.response_time, &stats.censored_time),
     }
 }
 
@@ -264,7 +271,10 @@ fn metric(metric: &MetricRecord) -> MetricView {
         max: metric.range.map(|(_, max)| max),
         hits: hits.map(|(hits, _)| hits),
         count: hits.map(|(_, all)| all).or(metric.histogram.as_ref().map(Histogram::count)),
-        distribution: metric.histogram.as_ref().map(TimesView::of),
+        distribution: metric
+            .histogram
+            .as_ref()
+            .map(|histogram| TimesView::of_bounded(histogram, &metric.bounds)),
     }
 }
 

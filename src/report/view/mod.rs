@@ -17,9 +17,10 @@ pub use times::{AtLeast, TimesView};
 
 pub(super) use build::{rfc3339, word};
 
+use crate::analysis::validity::Signal;
 use crate::metric::MetricKind;
 use crate::metric::sink::ErrorSource;
-use crate::record::{CheckRecord, GeneratorInfo, RunStatus, Validity};
+use crate::record::{CheckRecord, GeneratorFigures, GeneratorInfo, RunStatus, Verdict};
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
@@ -51,7 +52,7 @@ pub struct RunView {
     /// What was asked for.
     pub plan: Value,
     /// Whether the numbers can be trusted; `None` until that is judged.
-    pub validity: Option<Validity>,
+    pub validity: Option<ValidityView>,
     /// Each step.
     pub steps: Vec<StepView>,
     /// Each phase.
@@ -72,12 +73,36 @@ pub struct RunView {
     pub totals: TotalsView,
     /// What made the load.
     pub generator: GeneratorInfo,
+    /// How near the generator was to its limits.
+    pub generator_figures: GeneratorFigures,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,
     /// Whether certificates were not verified.
     #[serde(skip)]
     pub is_insecure: bool,
+}
+
+/// Whether the numbers can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ValidityView {
+    /// `VALID`, `DEGRADED` or `INVALID`.
+    pub verdict: Verdict,
+    /// Why not, in words, worst first.
+    pub reasons: Vec<String>,
+    /// What each reason is about, in the same order.
+    pub signals: Vec<SignalView>,
+    /// What is good to know and speaks against nothing.
+    pub notes: Vec<String>,
+}
+
+/// What a reason is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SignalView {
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What it is about.
+    pub signal: Signal,
 }
 
 /// One step.

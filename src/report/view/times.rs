@@ -91,9 +91,14 @@ impl TimesView {
     /// Response times, `done − intended`; those whose end was not seen are lower bounds.
     #[must_use]
     pub fn of_response(times: &TimesRecord) -> Self {
-        let bounds = &times.censored_time;
-        let is_max_bound = bounds.count() > 0 && bounds.max() >= times.response_time.max();
-        Self::with(&times.response_time, is_max_bound, |q| times.response_time.estimate(q, bounds))
+        Self::of_bounded(&times.response_time, &times.censored_time)
+    }
+
+    /// A distribution of which the values of `bounds` are lower bounds.
+    #[must_use]
+    pub fn of_bounded(histogram: &Histogram, bounds: &Histogram) -> Self {
+        let is_max_bound = bounds.count() > 0 && bounds.max() >= histogram.max();
+        Self::with(histogram, is_max_bound, |q| histogram.estimate(q, bounds))
     }
 
     /// Service times, `done − sent`; those whose end was not seen are lower bounds.

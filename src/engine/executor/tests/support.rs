@@ -228,7 +228,8 @@ impl Outcome {
         assert_eq!(stats.planned, stats.started + stats.dropped);
         assert_eq!(stats.started, stats.completed + stats.failed + stats.interrupted);
         assert_eq!(stats.duration.count(), stats.completed + stats.failed);
-        assert_eq!(stats.response_time.count(), stats.completed + stats.failed);
+        assert_eq!(stats.response_time.count(), stats.started);
+        assert_eq!(stats.censored_time.count(), stats.interrupted);
         let notes = self.log.notes.borrow();
         assert_eq!(stats.started, notes.len() as u64);
         let ended = |end| notes.iter().filter(|n| n.ended.is_some_and(|(_, e)| e == end)).count();

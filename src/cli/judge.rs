@@ -1,0 +1,87 @@
+//! The verdicts on a run that has ended: evidence in, findings out.
+//!
+//! `analysis` judges and knows nothing of plans; here the plan says what was meant, and the record keeps what was found.
+
+use super::conduct::Conducted;
+use crate::analysis::little;
+use crate::analysis::validity::{Evidence, judge};
+use crate::metric::resource::ResourceUse;
+use crate::metric::sink::ErrorSource;
+use crate::metric::{FailureKind, GeneratorHealth, Quantile};
+use crate::record::{Findings, GeneratorFigures, ResourceOwner, RunRecord};
+
+/// Judges a run and puts the findings into its record.
+pub(super) fn judge_run(conducted: &mut Conducted, target_is_local: bool) {
+    conducted.record.findings = findings(conducted, target_is_local);
+}
+
+fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
+    let Conducted { record, totals, .. } = conducted;
+    let all = totals.select_requests(&[]);
+    let resources: Vec<ResourceUse> = record
+        .resources
+        .iter()
+        .filter(|sample| sample.owner == ResourceOwner::Generator)
+        .map(|sample| sample.usage)
+        .collect();
+    let executors = || record.plan.scenarios.iter().map(|scenario| &scenario.executor);
+    let caps = executors().filter(|executor| executor.is_open_model()).map(|e| e.max_vus());
+    let busy = totals.busy.by_worker();
+    let evidence = Evidence {
+        is_closed: !executors().any(|executor| executor.is_open_model()),
+        target_is_local,
+        user_cap: caps.reduce(|a, b| a + b),
+        slices: totals.slices.as_slice(),
+        backlog: &totals.backlog,
+        worker_busy: &busy,
+        schedule_lag: all.schedule_lag.clone(),
+        response_p50: all.response_time.quantile(Quantile::P50),
+        response_p99: all.response_time.quantile(Quantile::P99),
+        hiccups: conducted.hiccups.clone(),
+        time: totals.time,
+        iterations: totals.iterations_total().ended(),
+        sent: totals.sent,
+        sampled: totals.request_count(),
+        windows_lost: 0,
+        local_port_failures: failures(record, FailureKind::LocalPorts),
+        local_file_failures: failures(record, FailureKind::LocalFiles),
+        resources: &resources,
+        health: &conducted.health,
+        arrival_p_value: None,
+        steadiness: None,
+    };
+    Findings { validity: Some(judge(&evidence)), generator: generator_figures(&evidence) }
+}
+
+fn generator_figures(evidence: &Evidence) -> GeneratorFigures {
+    let health = evidence.health;
+    let most = |figure: &dyn Fn(&GeneratorHealth) -> Option<f64>| {
+        health.iter().filter_map(figure).reduce(f64::max)
+    };
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    let mean = |shares: &Vec<f64>| shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+    let share = |used: Option<u64>, of: Option<u64>| Some(used? as f64 / of?.max(1) as f64);
+    let inside = little::generator_time(&evidence.time, evidence.iterations);
+    GeneratorFigures {
+        hiccup_p99_9_ms: evidence.hiccups.quantile(Quantile::P99_9).map(ms),
+        hiccup_max_ms: evidence.hiccups.max().map(ms),
+        worker_busy_ratio: evidence.worker_busy.iter().map(mean).reduce(f64::max),
+        worker_busy_max_ratio: evidence.worker_busy.iter().flatten().copied().reduce(f64::max),
+        available_cores: health.iter().filter_map(GeneratorHealth::cores).reduce(f64::min),
+        throttled_s: health.iter().filter_map(|h| h.throttled_s).reduce(|a, b| a + b),
+        steal_ratio: most(&|h| h.steal_ratio),
+        open_files_ratio: most(&|h| share(h.open_files, h.max_open_files)),
+        local_ports_ratio: most(&|h| share(h.used_ports, h.available_ports)),
+        link_ratio: most(&|h| h.link_ratio),
+        little_mismatch_ratio: Some(little::closure_gap_ratio(&evidence.time, evidence.sent)),
+        generator_time_ratio: inside.map(|inside| inside.ratio),
+    }
+}
+
+/// Requests that failed for a reason of this machine.
+fn failures(record: &RunRecord, kind: FailureKind) -> u64 {
+    let kind = kind.to_string();
+    let alike = |source, found: &str| source == ErrorSource::Request && *found == kind;
+    let errors = record.errors.iter().filter(|(key, _)| alike(key.source, &key.kind));
+    errors.map(|(_, stats)| stats.count).sum()
+}

@@ -1,0 +1,45 @@
+//! The verdicts on a run that has ended, with their evidence.
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::validity::Validity;
+
+/// What was found out about a run. Nothing of a run that has not ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Findings {
+    /// Whether the numbers can be trusted; `None` until that is judged.
+    pub validity: Option<Validity>,
+    /// How near the generator was to its limits.
+    pub generator: GeneratorFigures,
+}
+
+/// How near the generator was to its limits over a run; what the system does not tell is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GeneratorFigures {
+    /// 99.9th percentile of how long the operating system kept a sleeping thread from running.
+    pub hiccup_p99_9_ms: Option<f64>,
+    /// The longest of these.
+    pub hiccup_max_ms: Option<f64>,
+    /// Share of the time in which the busiest worker thread had work, 0..=1.
+    pub worker_busy_ratio: Option<f64>,
+    /// The same in its worst second.
+    pub worker_busy_max_ratio: Option<f64>,
+    /// Cores that the process may use, by affinity and quota.
+    pub available_cores: Option<f64>,
+    /// For how long a CPU quota held the process back.
+    pub throttled_s: Option<f64>,
+    /// Share of the machine's CPU time that its hypervisor gave to others, 0..=1.
+    pub steal_ratio: Option<f64>,
+    /// Open files over their limit, 0..=1, at most.
+    pub open_files_ratio: Option<f64>,
+    /// Local ports towards one destination over those there are, 0..=1, at most.
+    pub local_ports_ratio: Option<f64>,
+    /// Use of the busiest network link but loopback, 0..=1, at most.
+    pub link_ratio: Option<f64>,
+    /// By how much the two accounts of the requests' time differ (Little's law), as a share.
+    pub little_mismatch_ratio: Option<f64>,
+    /// Share of the iterations' time that was neither requests nor pauses, 0..=1.
+    pub generator_time_ratio: Option<f64>,
+}

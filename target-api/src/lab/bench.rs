@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use super::config::{ConfigError, LabConfig, Scope};
 use super::leak::Leak;
 use super::log::{Excerpt, Log};
 use super::model::{Finished, Model};
-use crate::clock;
+use crate::clock::Stopwatch;
 
 /// How often memory leaks that leaks by the second.
 const LEAK_EVERY: Duration = Duration::from_millis(50);
@@ -41,8 +41,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Bench {
-    /// When the lab's clock was zero.
-    zero: Instant,
+    /// The lab's clock.
+    since_zero: Stopwatch,
     /// How often the lab was restarted. What belongs to an earlier era is in no log.
     era: u64,
     model: Model,
@@ -103,7 +103,7 @@ impl Lab {
         let inner = Arc::new(Inner {
             covers_all: AtomicBool::new(config.scope == Scope::All),
             bench: Mutex::new(Bench {
-                zero: clock::true_now(),
+                since_zero: Stopwatch::start(),
                 era: 0,
                 model: Model::new(config),
                 log: Log::default(),
@@ -196,7 +196,7 @@ impl Lab {
         let leftovers = bench.model.abandon(now);
         deliveries.extend(bench.passages(leftovers, &self.0));
         bench.era += 1;
-        bench.zero = clock::true_now();
+        bench.since_zero = Stopwatch::start();
         bench.model = Model::new(config.clone());
         bench.log = Log::default();
         bench.leaked_until = Duration::ZERO;
@@ -245,7 +245,7 @@ impl Inner {
 impl Bench {
     /// The lab's clock. Read with the bench locked, it never runs backwards.
     fn now(&self) -> Duration {
-        clock::true_now().saturating_duration_since(self.zero)
+        self.since_zero.elapsed()
     }
 
     /// Takes what is due until `now` out of the model.

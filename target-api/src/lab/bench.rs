@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use super::config::{ConfigError, LabConfig, Scope};
 use super::leak::Leak;
 use super::log::{Excerpt, Log};
 use super::model::{Finished, Model};
-use crate::clock;
+use crate::clock::Stopwatch;
 
 /// How often memory leaks that leaks by the second.
 const LEAK_EVERY: Duration = Duration::from_millis(50);
@@ -41,8 +41,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Bench {
-    /// When the lab's clock was zero.
-    zero: Instant,
+    /// The lab's clock.
+    since_zero: Stopwatch,
     /// How often the lab was restarted. What belongs to an earlier era is in no log.
     era: u64,
     model: Model,
@@ -103,7 +103,7 @@ impl Lab {
         let inner = Arc::new(Inner {
             covers_all: AtomicBool::new(config.scope == Scope::All),
             bench: Mutex::new(Bench {
-                zero: clock::true_now(),
+                since_zero: Stopwatch::start(),
                 era: 0,
                 model: Model::new(config),
                 log: Log::default(),
@@ -154,10 +154,10 @@ impl Lab {
         if is_earlier {
             self.0.alarm.notify_one();
         }
+        deliver(deliveries);
         if leak > 0 {
             self.0.lock_leak().grow(leak);
         }
-        deliver(deliveries);
         through
     }
 
@@ -196,7 +196,7 @@ impl Lab {
         let leftovers = bench.model.abandon(now);
         deliveries.extend(bench.passages(leftovers, &self.0));
         bench.era += 1;
-        bench.zero = clock::true_now();
+        bench.since_zero = Stopwatch::start();
         bench.model = Model::new(config.clone());
         bench.log = Log::default();
         bench.leaked_until = Duration::ZERO;
@@ -208,6 +208,8 @@ impl Lab {
     }
 
     pub(super) fn findings(&self) -> Findings {
+        // Looked at first, so that no more has leaked than the clock and the arrivals account for.
+        let leaked_bytes = self.0.lock_leak().bytes();
         let mut bench = self.0.lock();
         let now = bench.now();
         let deliveries = bench.collect(now, &self.0);
@@ -217,11 +219,11 @@ impl Lab {
             excerpt: bench.log.excerpt(),
             max_queue: bench.model.max_queue(),
             busy_time: bench.model.busy_time(now),
-            leaked_bytes: 0,
+            leaked_bytes,
         };
         drop(bench);
         deliver(deliveries);
-        Findings { leaked_bytes: self.0.lock_leak().bytes(), ..findings }
+        findings
     }
 }
 
@@ -245,7 +247,7 @@ impl Inner {
 impl Bench {
     /// The lab's clock. Read with the bench locked, it never runs backwards.
     fn now(&self) -> Duration {
-        clock::true_now().saturating_duration_since(self.zero)
+        self.since_zero.elapsed()
     }
 
     /// Takes what is due until `now` out of the model.

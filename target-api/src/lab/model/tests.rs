@@ -285,6 +285,19 @@ fn a_change_holds_for_what_begins_after_it() {
 }
 
 #[test]
+fn the_factors_are_those_of_the_moment_when_the_work_begins() {
+    let at = Duration::from_millis;
+    let mut model = model(json!({
+        "service": "det:10ms", "step": { "at": "1s", "gain": 3 },
+        "drift": { "percent_per_h": 360_000 }, "stall": { "at": "500ms", "for": "1s" },
+    }));
+    let finished = run(&mut model, [at(100), at(600), at(2_000)]);
+    let services: Vec<_> = finished.iter().map(|request| request.service.as_millis()).collect();
+    // S·(1 + t/1s), three times that from 1 s on. The second begins when the stall is over, at 1.5 s.
+    assert_eq!(services, [11, 75, 90]);
+}
+
+#[test]
 fn the_same_seed_draws_the_same_whatever_the_load() {
     let services = |rate_per_s, seed: u64| {
         let mut model = model(json!({ "slots": 2, "service": "exp:10ms", "seed": seed }));

@@ -108,15 +108,20 @@ impl Recorder {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
-    /// A request that was sent has ended. `exemplar` is made only when it is kept.
+    /// A request that was sent has ended. Said at once, before its sample is made: the time in flight is an account of
+    /// its own.
+    pub(super) fn landed(&self) {
+        self.add_up_flight();
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+    }
+
+    /// The sample of a request that has landed. `exemplar` is made only when it is kept.
     pub(super) fn request(
         &self,
         labels: Labels,
         sample: &RequestSample,
         exemplar: impl FnOnce() -> Exemplar,
     ) {
-        self.add_up_flight();
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
         let mut open = self.open.borrow_mut();
         open.time.transport_s += sample.done.saturating_sub(sample.begun).as_secs_f64();
         let cell = (second_of(sample.intended), labels);

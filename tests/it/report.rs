@@ -88,7 +88,7 @@ fn assert_has_promised_fields(record: &Value) {
 #[test]
 fn runs_are_listed_and_shown_in_every_format() {
     let (_target, rhaid) = three_runs();
-    let rhaid = shown(rhaid, &[], &["api/health", "2 VUs", "3 VUs", "finished"]);
+    let rhaid = shown(rhaid, &[], &["i/health", "2 VUs", "3 VUs", "finished"]);
     let rhaid = shown(rhaid, &["--format", "markdown"], &["| 3 |", "| 1 |", "build=one"]);
     let rhaid = shown(rhaid, &["--format", "csv"], &["run_id", "build=two"]);
     let rhaid = shown(rhaid, &["1"], &["GET /api/health", "http_req_duration", "2 VUs"]);

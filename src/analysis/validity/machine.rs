@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::strain::Strain;
 use super::{Evidence, Findings, Signal, Verdict, above, any, percent};
-use crate::metric::{GeneratorHealth, Quantile};
+use crate::metric::{GeneratorHealth, Histogram, Quantile};
 use crate::units::{show_count, show_duration};
 
 /// The machine is contended while its CPU is busier than this.
@@ -12,6 +12,11 @@ const CONTENDED: f64 = 0.85;
 
 /// Samples that must be contended for a shared machine to matter.
 const CONTENDED_SAMPLES: f64 = 0.25;
+
+/// A hiccup below this hides in no percentile, however fast the target is.
+const LARGE_HICCUP: Duration = Duration::from_millis(20);
+/// How long the hiccup watch sleeps between two looks.
+const SLEEP_BETWEEN: Duration = Duration::from_millis(2);
 
 pub(super) fn judge(evidence: &Evidence, findings: &mut Findings) {
     os_hiccup(evidence, findings);
@@ -32,10 +37,11 @@ fn os_hiccup(evidence: &Evidence, findings: &mut Findings) {
     };
     // What is short in itself, or beside what was measured, hides in no percentile.
     let of_response = evidence.response_p99.map(|p99| p99.mul_f64(0.20));
-    let is_large = max > Duration::from_millis(20) && of_response.is_some_and(|share| max > share);
-    let verdict = if max > Duration::from_millis(100) || is_large {
+    let large = of_response.map(|share| share.max(LARGE_HICCUP));
+    let share = large.map_or(0.0, |large| share_of_time(hiccups, large));
+    let verdict = if max > Duration::from_millis(100) || share > 0.01 {
         Verdict::Invalid
-    } else if p99_9 > Duration::from_millis(5) {
+    } else if p99_9 > Duration::from_millis(5) || share > 0.001 {
         Verdict::Degraded
     } else {
         Verdict::Valid
@@ -48,6 +54,19 @@ fn os_hiccup(evidence: &Evidence, findings: &mut Findings) {
             show_duration(p99_9)
         )
     });
+}
+
+/// The share of the time watched that hiccups longer than `limit` took, 0..=1. What takes less than one percent of the time
+/// cannot reach the 99th percentile of requests that come evenly.
+fn share_of_time(hiccups: &Histogram, limit: Duration) -> f64 {
+    let mut large_ns = 0.0;
+    hiccups.for_each(|ns, times| {
+        if u128::from(ns) > limit.as_nanos() {
+            large_ns += ns as f64 * times as f64;
+        }
+    });
+    let slept = SLEEP_BETWEEN.as_secs_f64() * hiccups.count() as f64;
+    large_ns / 1e9 / (slept + hiccups.sum_seconds()).max(f64::MIN_POSITIVE)
 }
 
 /// The sample in which the largest share of something was used, as `(used, limit)`.

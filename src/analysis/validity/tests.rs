@@ -300,7 +300,8 @@ fn hiccups_are_judged_by_themselves_and_beside_what_was_measured() {
             (Valid, &|run| hiccups(run, 1, ms(18), ms(10))),
             (Valid, &|run| hiccups(run, 1, ms(90), ms(2000))),
             (Degraded, &|run| hiccups(run, 20, ms(6), ms(10))),
-            (Invalid, &|run| hiccups(run, 1, ms(25), ms(100))),
+            (Degraded, &|run| hiccups(run, 1, ms(25), ms(100))),
+            (Invalid, &|run| hiccups(run, 8, ms(25), ms(100))),
             (Invalid, &|run| hiccups(run, 1, ms(101), ms(2000))),
         ],
     );

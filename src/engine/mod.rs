@@ -25,6 +25,7 @@ pub mod run;
 mod script_user;
 mod stage;
 mod stop;
+mod timer;
 mod vu;
 mod worker;
 

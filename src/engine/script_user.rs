@@ -14,6 +14,7 @@ use rand_pcg::Pcg64Mcg;
 use super::dry::{DryEvent, DryRequest};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
+use super::timer::Timer;
 use super::vu::{IterationEnd, VirtualUser};
 use crate::clock::RunClock;
 use crate::metric::labels::Tags;
@@ -92,6 +93,7 @@ pub(super) struct Surroundings {
     pub(super) headers: HeaderMap,
     pub(super) recorder: Rc<Recorder>,
     pub(super) clock: RunClock,
+    pub(super) timer: Timer,
     /// Set when a script error must end the run.
     pub(super) script_error: Rc<Cell<bool>>,
     pub(super) abort_on_script_error: bool,
@@ -204,10 +206,11 @@ impl ScriptUser {
     async fn sleep(&mut self, pause: Duration, stop: &Stop) -> Resumption {
         self.due = self.due.saturating_add(pause);
         let begun = self.around.clock.now();
+        let until = self.around.clock.instant(self.due);
         let woken = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Now) => Resumption::Aborted,
-            () = tokio::time::sleep_until(self.around.clock.instant(self.due)) => Resumption::Woken,
+            () = self.around.timer.sleep_until(until) => Resumption::Woken,
         };
         // What comes after the due time is the generator's lateness, not the script's wish.
         self.around.recorder.paused(self.due.min(self.around.clock.now()).saturating_sub(begun));

@@ -16,6 +16,7 @@ use super::executor::{ScenarioRun, ids_of, run_scenario};
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
 use super::stop::{Stop, StopLevel};
+use super::timer::Timer;
 use super::vu::VuFactory;
 use crate::clock::RunClock;
 use crate::metric::Window;
@@ -104,7 +105,7 @@ async fn work(
     let recorder = Rc::new(Recorder::new(index, clock));
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
     let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
-    tokio::time::sleep_until(clock.instant(Duration::ZERO)).await;
+    around.timer.sleep_until(clock.instant(Duration::ZERO)).await;
 
     let mut stops = Vec::new();
     let mut scenarios = JoinSet::new();
@@ -118,6 +119,7 @@ async fn work(
             shape,
             recorder: recorder.clone(),
             clock,
+            timer: around.timer.clone(),
             stop,
             shard,
             first_vu_id,
@@ -189,6 +191,7 @@ pub(super) fn surroundings(
         headers,
         recorder,
         clock,
+        timer: Timer::precise(),
         script_error: Rc::new(Cell::new(false)),
         abort_on_script_error: shared.plan.abort_on_script_error,
     }

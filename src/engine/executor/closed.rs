@@ -138,7 +138,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
             tokio::select! {
                 biased;
                 () = stop.reached(StopLevel::Graceful) => {}
-                () = tokio::time::sleep_until(run.clock.instant(due)) => {}
+                () = run.timer.sleep_until(run.clock.instant(due)) => {}
             }
         }
     }

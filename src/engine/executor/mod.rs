@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::recorder::Recorder;
 use super::script_user::Shape;
 use super::stop::{Stop, StopLevel};
+use super::timer::Timer;
 use super::vu::{IterationEnd, VirtualUser, VuFactory};
 use crate::clock::RunClock;
 use crate::metric::window::IterationLabels;
@@ -27,6 +28,7 @@ pub(super) struct ScenarioRun<V> {
     pub(super) shape: Rc<Shape>,
     pub(super) recorder: Rc<Recorder>,
     pub(super) clock: RunClock,
+    pub(super) timer: Timer,
     pub(super) stop: Rc<Stop>,
     pub(super) shard: Shard,
     /// Id of the scenario's first user in the whole run.
@@ -43,6 +45,7 @@ impl<V> Clone for ScenarioRun<V> {
             shape: self.shape.clone(),
             recorder: self.recorder.clone(),
             clock: self.clock,
+            timer: self.timer.clone(),
             stop: self.stop.clone(),
             shard: self.shard,
             first_vu_id: self.first_vu_id,
@@ -112,7 +115,7 @@ async fn wait_until<V>(run: &ScenarioRun<V>, at: Duration) {
     tokio::select! {
         biased;
         () = run.stop.reached(StopLevel::Graceful) => {}
-        () = tokio::time::sleep_until(run.clock.instant(at)) => {}
+        () = run.timer.sleep_until(run.clock.instant(at)) => {}
     }
 }
 
@@ -121,7 +124,7 @@ async fn wait_for_users<V>(run: &ScenarioRun<V>, users: &mut JoinSet<()>, at: Du
     tokio::select! {
         biased;
         () = run.stop.reached(StopLevel::Graceful) => {}
-        () = tokio::time::sleep_until(run.clock.instant(at)) => {}
+        () = run.timer.sleep_until(run.clock.instant(at)) => {}
         () = all_ended(users) => {}
     }
 }

@@ -86,7 +86,7 @@ const CRATES: &[(&str, Home)] = &[
     ("rlimit", In(&["src/cli/"])),
     ("rusqlite", In(&["src/store/"])),
     ("rust_embed", In(&["src/control/"])),
-    ("rustix", In(&["src/cli/"])),
+    ("rustix", In(&["src/cli/", "src/engine/timer/"])),
     ("rustls", In(&["src/transport/"])),
     ("rustls_native_certs", In(&["src/transport/"])),
     ("rustls_pki_types", In(&["src/transport/"])),

@@ -15,6 +15,7 @@ use crate::engine::executor::{ScenarioRun, run_scenario};
 use crate::engine::recorder::Recorder;
 use crate::engine::script_user::Shape;
 use crate::engine::stop::{Stop, StopLevel};
+use crate::engine::timer::Timer;
 use crate::engine::vu::{IterationEnd, VirtualUser};
 use crate::metric::IterationStats;
 use crate::pacing::Shard;
@@ -165,6 +166,7 @@ impl Bench {
                 shape: shape.clone(),
                 recorder: recorder.clone(),
                 clock,
+                timer: Timer::tokio(),
                 stop,
                 shard: Shard { index: index as u64, count: recorders.len() as u64 },
                 first_vu_id,

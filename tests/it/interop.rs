@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Rhaid, TargetApi};
+use crate::support::{Rhaid, TargetApi, skipped};
 
 /// Prints the counts and medians of a histogram log, a line a tag, as the Python port of HdrHistogram sees them.
 const READ_LOG: &str = r#"
@@ -40,11 +40,7 @@ fn python_with_hdrhistogram() -> Option<String> {
 #[test]
 fn another_implementation_reads_the_same_counts_from_a_histogram_log() {
     let Some(python) = python_with_hdrhistogram() else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("SKIPPED: no Python with the package hdrhistogram (see RHAID_PYTHON)");
-        }
-        return;
+        return skipped("no Python with the package hdrhistogram (see RHAID_PYTHON)");
     };
     let target = TargetApi::start(&[]);
     let url = format!("{}/api/health", target.url());

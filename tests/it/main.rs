@@ -16,7 +16,11 @@ mod report;
 mod scale;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
+/// What is reported of a target that freezes.
+mod stall;
 /// Starts the program, the sample service and a faulty one for the tests here.
 mod support;
 /// Laws of the source tree that no compiler knows: who imports whom, sizes, words, names, what lies where.
 mod tidy;
+/// Runs that must not be trusted, and what they say of themselves.
+mod trust;

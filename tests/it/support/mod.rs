@@ -3,12 +3,14 @@
 //! Each is a process or a thread of its own that ends when it is dropped. Waiting is polling with a bound: what is waited for
 //! is outside this process.
 
+pub(crate) mod confine;
 pub(crate) mod faulty;
 pub(crate) mod rhaid;
 pub(crate) mod target;
 
 use std::time::Duration;
 
+pub(crate) use confine::{CpuGroup, network_namespace, skipped};
 pub(crate) use faulty::{Fault, Faulty};
 pub(crate) use rhaid::{Ended, Rhaid, Running};
 pub(crate) use target::TargetApi;
@@ -29,6 +31,11 @@ pub(crate) fn poll<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> 
         pause(LOOK_AGAIN);
         waited += LOOK_AGAIN;
     }
+}
+
+/// Lets time pass where its length is what is tested, such as how long a process stands still.
+pub(crate) fn wait(length: Duration) {
+    pause(length);
 }
 
 fn pause(length: Duration) {

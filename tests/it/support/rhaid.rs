@@ -21,6 +21,8 @@ pub(crate) struct Rhaid {
     folder: TempDir,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    /// Runs the next command: the program is its first argument.
+    wrapper: Vec<String>,
     number: u32,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Running {
 impl Rhaid {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, args: Vec::new(), env: Vec::new(), number: 0 }
+        Self { folder, args: Vec::new(), env: Vec::new(), wrapper: Vec::new(), number: 0 }
     }
 
     /// Adds arguments for the next command.
@@ -55,6 +57,18 @@ impl Rhaid {
     /// Sets a variable for the next command; `NO_COLOR` is set unless it is given here as empty.
     pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
         self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs the next command after a shell command, in the same process.
+    pub(crate) fn under(self, prelude: &str) -> Self {
+        let shell = format!("{prelude} && exec \"$0\" \"$@\"");
+        self.inside(&["sh", "-c", &shell].map(str::to_owned))
+    }
+
+    /// Runs the next command by another, such as one that [`super::network_namespace`] gave.
+    pub(crate) fn inside(mut self, wrapper: &[String]) -> Self {
+        self.wrapper = wrapper.to_vec();
         self
     }
 
@@ -78,8 +92,11 @@ impl Rhaid {
         if args.first().is_some_and(|verb| verb == "run") && !args.iter().any(|a| a == "--json") {
             args.extend(["--json", "record.json"].map(str::to_owned));
         }
-        let child = Command::new(env!("CARGO_BIN_EXE_rhaid"))
-            .args(&args)
+        let mut words = std::mem::take(&mut self.wrapper);
+        words.push(env!("CARGO_BIN_EXE_rhaid").to_owned());
+        words.append(&mut args);
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .current_dir(self.folder.path())
             .env("RHAID_DB", self.path("rhaid.db"))
             .env("NO_COLOR", "1")

@@ -213,15 +213,27 @@ fn the_host_is_described() {
 
 #[tokio::test]
 async fn a_process_that_is_stopped_has_one_hiccup_of_that_length() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let patience = Duration::from_secs(20);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let mut child = Copy::told(&format!("hiccup:{port}"));
-    let _ready = listener.accept().expect("the child connects");
+    let ready = tokio::time::timeout(patience, listener.accept()).await;
+    let _ready = ready.expect("the child begins").expect("the child connects");
     let pid = rustix::process::Pid::from_child(&child.0);
     let signal = |signal| rustix::process::kill_process(pid, signal).expect("it is ours");
     signal(rustix::process::Signal::STOP);
     tokio::time::sleep(STOPPED_FOR).await;
     signal(rustix::process::Signal::CONT);
     child.0.stdin.as_mut().expect("piped").write_all(b"\n").expect("it reads");
-    assert!(child.0.wait().expect("it ends").success(), "what it noted is asserted there");
+    // Asked again and again, so that a child that does not end is killed with its `Copy`.
+    let end = async {
+        loop {
+            if let Some(status) = child.0.try_wait().expect("it is ours") {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let status = tokio::time::timeout(patience, end).await.expect("the child ends");
+    assert!(status.success(), "what it noted is asserted there");
 }

@@ -108,11 +108,12 @@ impl Recorder {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
-    /// A request that was sent has ended. Said at once, before its sample is made: the time in flight is an account of
-    /// its own.
-    pub(super) fn landed(&self) {
+    /// A request that was sent ended at `done`, a moment ago: its body may have been decompressed since.
+    pub(super) fn landed(&self, done: Duration) {
         self.add_up_flight();
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        let since = self.in_flight_until.get().saturating_sub(done);
+        self.open.borrow_mut().time.in_flight_s -= since.as_secs_f64();
     }
 
     /// The sample of a request that has landed. `exemplar` is made only when it is kept.

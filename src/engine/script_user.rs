@@ -370,13 +370,13 @@ struct Recording<'a> {
 impl Recording<'_> {
     /// Records one hop that was due at `intended`; gives back when it was done, which is when the next one is due.
     fn hop(&self, exchange: &Exchange, intended: Duration, is_last: bool) -> Duration {
-        self.around.recorder.landed();
         let clock = &self.around.clock;
         let status = exchange.status.map_or(0, |status| status.as_u16());
         let failure = exchange.failure.as_ref().map(|failure| failure.kind);
         let unexpected = is_last && self.call.is_failure(status);
         let times = &exchange.timings;
         let done = clock.offset(exchange.done_at);
+        self.around.recorder.landed(done);
         let sample = RequestSample {
             intended,
             sent: clock.offset(exchange.sent_at.unwrap_or(exchange.started_at)),
@@ -439,8 +439,8 @@ impl Recording<'_> {
 
     /// Records a request that the end of the run cut off.
     fn aborted(&self, intended: Duration, begun: Duration) {
-        self.around.recorder.landed();
         let done = self.around.clock.now();
+        self.around.recorder.landed(done);
         let sample = RequestSample {
             intended,
             sent: begun,

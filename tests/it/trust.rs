@@ -47,8 +47,8 @@ fn a_script_that_computes_for_five_milliseconds_is_found_out() {
         "let options = #{ load: #{ rate: \"1000/s\", duration: \"4s\", max_vus: 200 }, tasks: #{ spin: 1 } };
          fn spin(user) {
              user.get(\"/api/health\");
-             let until = elapsed_ms() + 5.0;
-             while elapsed_ms() < until {}
+             let end = elapsed_ms() + 5.0;
+             while elapsed_ms() < end {}
          }\n",
     );
     let mut rhaid = rhaid.args(["run", "spin.rhai", "--target", &target.url()]);
@@ -104,7 +104,7 @@ fn too_few_local_ports_are_found_out() {
     rhaid.script(
         "ports.rhai",
         "let options = #{ load: #{ rate: \"200/s\", duration: \"3s\", max_vus: 50 }, tasks: #{ one: 1 },
-             http: #{ no_connection_reuse: true } };
+             no_connection_reuse: true };
          fn one(user) { user.get(\"/api/health\"); }\n",
     );
     let mut rhaid = rhaid.args(["run", "ports.rhai", "--demo"]).inside(&shell);

@@ -1,6 +1,6 @@
 //! A virtual user that runs script functions over a session of its own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,9 +94,19 @@ pub(super) struct Surroundings {
     pub(super) recorder: Rc<Recorder>,
     pub(super) clock: RunClock,
     pub(super) timer: Timer,
+    /// Sessions built before the load began, for its first users.
+    pub(super) prepared: RefCell<Vec<Session>>,
     /// Set when a script error must end the run.
     pub(super) script_error: Rc<Cell<bool>>,
     pub(super) abort_on_script_error: bool,
+}
+
+impl Surroundings {
+    /// A session that nobody has used.
+    fn new_session(&self) -> Session {
+        let prepared = self.prepared.borrow_mut().pop();
+        prepared.unwrap_or_else(|| self.factory.session())
+    }
 }
 
 /// One virtual user.
@@ -232,7 +242,7 @@ impl ScriptUser {
             }
         };
         let around = self.around.clone();
-        let session = self.session.get_or_insert_with(|| around.factory.session());
+        let session = self.session.get_or_insert_with(|| around.new_session());
         apply_cookies(session, &self.user, &call.url);
         let policy =
             RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };

@@ -1,6 +1,6 @@
 //! One worker thread: its runtime, its script host, its scenarios, and a window each second.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -21,10 +21,12 @@ use super::vu::VuFactory;
 use crate::clock::RunClock;
 use crate::metric::Window;
 use crate::pacing::Shard;
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Executor, Plan, Scenario};
 use crate::script::{Script, ScriptHost, ScriptLimits, User, UserSeed};
-use crate::transport::TransportFactory;
+use crate::transport::{Session, TransportFactory};
 
+/// Sessions that a worker builds before the load begins, at most.
+const MAX_PREPARED: u64 = 1_000;
 /// Time between two windows.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -97,13 +99,16 @@ async fn work(
     let script = shared.script.clone();
     let host =
         ScriptHost::new(script, RunClock::starting_now(), shared.limits, shared.stop_now.clone())?;
+    let prepared = prepared_sessions(shared, index);
     if shared.messages.send(WorkerMessage::Ready).await.is_err() {
         return Ok(());
     }
     let Ok(Begin { clock, data }) = begin.await else { return Ok(()) };
     host.begin(clock);
     let recorder = Rc::new(Recorder::new(index, clock));
-    let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
+    let around = surroundings(shared, host, recorder.clone(), clock);
+    around.prepared.replace(prepared);
+    let around = Rc::new(around);
     let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
     around.timer.sleep_until(clock.instant(Duration::ZERO)).await;
 
@@ -143,6 +148,28 @@ async fn work(
     hand_over(shared, &around, &mut scenarios).await;
     listener.abort();
     Ok(())
+}
+
+/// Sessions for the users that open scenarios have from the start. Building one takes as long as a fast request: a worker
+/// that builds hundreds of them while arrivals are due is late for all of those.
+fn prepared_sessions(shared: &Shared, index: usize) -> Vec<Session> {
+    let Some(target) = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok())
+    else {
+        return Vec::new();
+    };
+    let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
+    let pools = shared.plan.scenarios.iter().map(|scenario| match &scenario.executor {
+        Executor::ConstantArrivalRate { pre_allocated_vus, .. }
+        | Executor::RampingArrivalRate { pre_allocated_vus, .. } => *pre_allocated_vus,
+        _ => 0,
+    });
+    let count = pools.map(|vus| shard.share(vus)).sum::<u64>().min(MAX_PREPARED);
+    let make = |_| {
+        let session = shared.factory.session();
+        session.prepare(&target);
+        session
+    };
+    (0..count).map(make).collect()
 }
 
 /// Hands a window over each second until all scenarios have ended, then the last one.
@@ -192,6 +219,7 @@ pub(super) fn surroundings(
         recorder,
         clock,
         timer: Timer::precise(),
+        prepared: RefCell::default(),
         script_error: Rc::new(Cell::new(false)),
         abort_on_script_error: shared.plan.abort_on_script_error,
     }

@@ -113,6 +113,13 @@ pub enum VuTransport {
 }
 
 impl VuTransport {
+    /// Builds what requests to addresses like `url` need, short of connections.
+    pub fn prepare(&self, url: &url::Url) {
+        match self {
+            Self::Reqwest(transport) => transport.prepare(url),
+        }
+    }
+
     /// Sends one request, follows nothing, and reads the answer to its end.
     ///
     /// Several may be under way at once. Ends within [`Request::timeout`] whatever the target does.

@@ -49,6 +49,11 @@ impl ReqwestTransport {
         Self { shared, lanes, clients: RefCell::default() }
     }
 
+    /// Builds the client for addresses like `url` before it is needed. A failure comes with the first request.
+    pub fn prepare(&self, url: &Url) {
+        drop(self.client(url));
+    }
+
     /// Closes what is kept open; requests under way go on. The next request connects anew.
     pub fn close_connections(&self) {
         self.clients.take();

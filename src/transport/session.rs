@@ -33,6 +33,12 @@ impl Session {
         }
     }
 
+    /// Builds what requests to addresses like `url` need, short of connections, so that the first one does not wait for
+    /// it.
+    pub fn prepare(&self, url: &url::Url) {
+        self.transport.prepare(url);
+    }
+
     /// Sends `request` and follows where it leads: an exchange for each hop, the last one the
     /// answer. Never empty.
     ///

@@ -42,7 +42,7 @@ pub struct Conducted {
 /// One piece of news.
 enum Event {
     Run(Option<RunMessage>),
-    Watched(WatchedSecond),
+    Watched(Box<WatchedSecond>),
     Tick,
     Signal,
 }
@@ -118,7 +118,7 @@ impl Conductor<'_> {
             _ = interrupt.recv() => Event::Signal,
             _ = terminate.recv() => Event::Signal,
             () = until(tick) => Event::Tick,
-            Some(second) = watching.next() => Event::Watched(second),
+            Some(second) = watching.next() => Event::Watched(Box::new(second)),
             message = run.next() => Event::Run(message),
         }
     }
@@ -137,7 +137,7 @@ impl Conductor<'_> {
                 run.stop(StopLevel::Graceful);
             }
             Event::Run(_) => {}
-            Event::Watched(second) => self.add_watched(second),
+            Event::Watched(second) => self.add_watched(*second),
             Event::Tick => self.tick(run),
             Event::Signal => self.stop(run),
         }

@@ -5,4 +5,5 @@
 //! `record` keeps the verdicts, `report` shows them. The formulas and their sources are in `docs/measurement.md`.
 
 pub mod little;
+pub mod trend;
 pub mod validity;

@@ -4,6 +4,8 @@
 //! evidence. This room knows nothing of tokio, SQL, terminals or scripts: `cli` gathers the evidence at the end of a run,
 //! `record` keeps the verdicts, `report` shows them. The formulas and their sources are in `docs/measurement.md`.
 
+pub mod bootstrap;
 pub mod little;
+pub mod recovery;
 pub mod trend;
 pub mod validity;

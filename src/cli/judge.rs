@@ -3,12 +3,13 @@
 //! `analysis` judges and knows nothing of plans; here the plan says what was meant, and the record keeps what was found.
 
 use super::conduct::Conducted;
-use crate::analysis::little;
 use crate::analysis::validity::{Evidence, judge};
+use crate::analysis::{little, recovery};
 use crate::metric::resource::ResourceUse;
 use crate::metric::sink::ErrorSource;
-use crate::metric::{FailureKind, GeneratorHealth, Quantile};
-use crate::record::{Findings, GeneratorFigures, ResourceOwner, RunRecord};
+use crate::metric::{FailureKind, GeneratorHealth, Quantile, Slice};
+use crate::plan::course;
+use crate::record::{Findings, GeneratorFigures, RecoveryFinding, ResourceOwner, RunRecord};
 
 /// Judges a run and puts the findings into its record.
 pub(super) fn judge_run(conducted: &mut Conducted, target_is_local: bool) {
@@ -50,7 +51,36 @@ fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
         arrival_p_value: None,
         steadiness: None,
     };
-    Findings { validity: Some(judge(&evidence)), generator: generator_figures(&evidence) }
+    Findings {
+        validity: Some(judge(&evidence)),
+        generator: generator_figures(&evidence),
+        recoveries: recoveries(record, totals.slices.as_slice()),
+    }
+}
+
+/// What came after each rise of the load of the first scenario that has one.
+fn recoveries(record: &RunRecord, slices: &[Slice]) -> Vec<RecoveryFinding> {
+    let mut courses = record.plan.scenarios.iter().map(course::spans);
+    let found =
+        courses.find_map(|spans| Some(course::disturbances(&spans)).filter(|f| !f.is_empty()));
+    let judged = found.into_iter().flatten().filter(|found| found.range.end < record.elapsed);
+    judged
+        .map(|found| {
+            let spans = recovery::Spans {
+                baseline: found.baseline.range.clone(),
+                disturbance_start: found.range.start,
+                disturbance_end: found.range.end,
+                observation_end: found.observation_end.min(record.elapsed),
+            };
+            let settings = recovery::Settings::for_spans(&spans);
+            RecoveryFinding {
+                recovery: recovery::assess(slices, &spans, &settings),
+                disturbance: found.name,
+                baseline: found.baseline.name,
+                after: found.after,
+            }
+        })
+        .collect()
 }
 
 fn generator_figures(evidence: &Evidence) -> GeneratorFigures {

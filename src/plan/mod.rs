@@ -5,6 +5,7 @@
 //! returning every problem at once. This room does not know how anything runs. It sits between those who ask (the command
 //! line, scripts, the control API) and those who do (pacing, the engine).
 
+pub mod course;
 mod describe;
 pub mod error;
 pub mod executor;

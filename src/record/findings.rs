@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::recovery::Recovery;
 use crate::analysis::validity::Validity;
 
 /// What was found out about a run. Nothing of a run that has not ended.
@@ -12,6 +13,22 @@ pub struct Findings {
     pub validity: Option<Validity>,
     /// How near the generator was to its limits.
     pub generator: GeneratorFigures,
+    /// What came after each disturbance of the load.
+    pub recoveries: Vec<RecoveryFinding>,
+}
+
+/// What came after one disturbance of the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryFinding {
+    /// The phase in which the load rose.
+    pub disturbance: String,
+    /// The phase before it at the same load as after it.
+    pub baseline: String,
+    /// The phase after it.
+    pub after: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub recovery: Recovery,
 }
 
 /// How near the generator was to its limits over a run; what the system does not tell is `None`.

@@ -349,5 +349,6 @@ fn findings() -> Findings {
             available_cores: Some(2.0),
             ..GeneratorFigures::default()
         },
+        ..Findings::default()
     }
 }

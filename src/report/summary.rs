@@ -34,6 +34,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     for phase in view.phases.iter().filter(|phase| !phase.steps.is_empty()) {
         page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
     }
+    page.recoveries(&view);
     page.checks(&view);
     page.table("errors", &sections::errors(&view));
     page.table("metrics", &sections::metrics(&view));
@@ -190,6 +191,29 @@ impl Page<'_> {
             let (passes, all) = (show_count(check.passes), show_count(all));
             let mark = self.mark(check.fails == 0);
             self.line(&format!("  {mark} {}{task}  {passes} of {all}", check.name));
+        }
+    }
+
+    fn recoveries(&mut self, view: &RunView) {
+        if view.recoveries.is_empty() {
+            return;
+        }
+        self.heading("recovery");
+        for found in &view.recoveries {
+            let recovery = &found.recovery;
+            self.line(&format!("  after {}: {}", found.disturbance, recovery.message));
+            let drained = match recovery.backlog_drain_s {
+                Some(seconds) => format!("backlog drained after {seconds:.0} s"),
+                None => "backlog not drained".to_owned(),
+            };
+            let parts = [
+                format!("compared with {}", found.baseline),
+                drained,
+                format!("{:.0} user-seconds of pain", recovery.pain_user_s),
+                format!("{} slow requests", show_count(recovery.slow_requests)),
+            ];
+            let line = format!("  {}", parts.join(self.dot()));
+            self.line(&line);
         }
     }
 

@@ -16,8 +16,8 @@ use crate::clock;
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
 use crate::record::{
-    self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RunRecord,
-    StepRecord, ThresholdRecord, TimesRecord, Validity,
+    self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RecoveryFinding,
+    RunRecord, StepRecord, ThresholdRecord, TimesRecord, Validity,
 };
 use crate::report::clean::clean;
 use crate::units;
@@ -53,6 +53,7 @@ impl RunView {
             totals: totals(record),
             generator: generator(&record.generator),
             generator_figures: record.findings.generator,
+            recoveries: record.findings.recoveries.iter().map(recovery).collect(),
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }
@@ -103,6 +104,18 @@ fn validity(found: &Validity) -> ValidityView {
             .collect(),
         notes: found.notes.iter().map(|note| clean(note)).collect(),
     }
+}
+
+fn recovery(found: &RecoveryFinding) -> RecoveryFinding {
+    let mut found = found.clone();
+    let texts = [
+        &mut found.disturbance,
+        &mut found.baseline,
+        &mut found.after,
+        &mut found.recovery.message,
+    ];
+    texts.into_iter().for_each(|text| *text = clean(text));
+    found
 }
 
 fn generator(info: &GeneratorInfo) -> GeneratorInfo {

@@ -20,7 +20,9 @@ pub(super) use build::{rfc3339, word};
 use crate::analysis::validity::Signal;
 use crate::metric::MetricKind;
 use crate::metric::sink::ErrorSource;
-use crate::record::{CheckRecord, GeneratorFigures, GeneratorInfo, RunStatus, Verdict};
+use crate::record::{
+    CheckRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus, Verdict,
+};
 
 /// One run.
 #[derive(Debug, Clone, Serialize)]
@@ -75,6 +77,8 @@ pub struct RunView {
     pub generator: GeneratorInfo,
     /// How near the generator was to its limits.
     pub generator_figures: GeneratorFigures,
+    /// What came after each disturbance of the load.
+    pub recoveries: Vec<RecoveryFinding>,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,

@@ -31,7 +31,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.verdict(&view);
     page.table(&format!("steps: {TIMES}"), &page.fitted(sections::steps(&view)));
     page.table(&format!("phases: {TIMES}"), &page.fitted(sections::phases(&view)));
-    for phase in view.phases.iter().filter(|phase| !phase.steps.is_empty()) {
+    for phase in view.phases.iter().filter(|phase| phase.steps.len() > 1) {
         page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
     }
     page.recoveries(&view);

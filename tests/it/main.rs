@@ -10,6 +10,8 @@ mod cli;
 mod interop;
 /// How runs begin and end: kills, broken scripts, services started for a run.
 mod lifecycle;
+/// What is said after a spike.
+mod recovery;
 /// Runs kept, shown again, compared and deleted; the record against its schema.
 mod report;
 /// What many users cost.

@@ -29,6 +29,11 @@ pub fn markdown(record: &RunRecord) -> String {
             out += &format!("\n## {title}\n\n{}", grid.to_markdown());
         }
     }
+    for found in &view.recoveries {
+        let message = markdown_text(&found.recovery.message);
+        out += &format!("\nAfter {}: {message}\n", markdown_text(&found.disturbance));
+    }
+    out += "\n`docs/measurement.md` says what each number means and how far it may be off.\n";
     out
 }
 

@@ -291,6 +291,8 @@ impl Page<'_> {
     }
 
     fn stored(&mut self, view: &RunView) {
+        self.line("");
+        self.line("numbers  docs/measurement.md says what each means and how far it may be off");
         let (Some(id), Some(path)) = (view.id, &self.options.stored_in) else { return };
         let at = if path == DEFAULT_DB { String::new() } else { format!(" --db {path}") };
         let mut lines = format!("stored   run {id} in {path}\n");
@@ -298,7 +300,6 @@ impl Page<'_> {
             Some(previous) => format!("compare  rhaid report {previous} {id}{at}"),
             None => format!("again    rhaid report {id}{at}"),
         };
-        self.line("");
         self.line(&lines);
     }
 }

@@ -100,6 +100,7 @@ fn a_summary_says_it_all_in_order() {
 
     n/a: too few samples (p50 needs 6, p95 needs 72, p99 needs 368, p99.9 needs 3,688)
 
+    numbers  docs/measurement.md says what each means and how far it may be off
     stored   run 12 in rhaid.db
     compare  rhaid report 11 12
     ");
@@ -184,6 +185,8 @@ fn a_markdown_report_has_the_same_figures() {
     | queue\_depth | gauge | 4 | min 1  max 9 |
     | cache\_hit | rate | 25.00 % | 3 of 12 |
     | render\_time | trend | 5.90ms | min 3.00ms  p50 6.00ms  p95 9.00ms  p99 n/a  max 9.00ms |
+
+    `docs/measurement.md` says what each number means and how far it may be off.
     ");
 }
 

@@ -17,7 +17,7 @@ struct Simulation {
     spike_s: f64,
     after_s: f64,
     /// Time of a request besides waiting for capacity, in seconds, and its relative noise.
-    latency_s: f64,
+    own_time_s: f64,
     /// Factor on the latency after the spike.
     scar: f64,
     /// Once so many wait, the capacity is this for good.
@@ -34,7 +34,7 @@ impl Default for Simulation {
             before_s: 60.0,
             spike_s: 10.0,
             after_s: 60.0,
-            latency_s: 0.020,
+            own_time_s: 0.020,
             scar: 1.0,
             sticky: None,
             seed: 1,
@@ -64,7 +64,7 @@ impl Simulation {
             let scar = if now > after { self.scar } else { 1.0 };
             let noise = 1.0 + 0.1 * (random.random::<f64>() - 0.5);
             free_at = free_at.max(now) + 1.0 / capacity;
-            let took = waits + self.latency_s * scar * noise;
+            let took = waits + self.own_time_s * scar * noise;
             record(&mut slices, now, took);
             for second in now as usize..=((now + took) as usize).min(in_flight.len() - 1) {
                 let from = now.max(second as f64);

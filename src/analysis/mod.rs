@@ -4,8 +4,14 @@
 //! evidence. This room knows nothing of tokio, SQL, terminals or scripts: `cli` gathers the evidence at the end of a run,
 //! `record` keeps the verdicts, `report` shows them. The formulas and their sources are in `docs/measurement.md`.
 
+pub mod arrival_law;
+pub mod batch_trend;
 pub mod bootstrap;
+pub mod exposure;
 pub mod little;
+pub mod percentile;
+pub mod proportion;
 pub mod recovery;
+pub mod steady;
 pub mod trend;
 pub mod validity;

@@ -3,13 +3,17 @@
 //! `analysis` judges and knows nothing of plans; here the plan says what was meant, and the record keeps what was found.
 
 use super::conduct::Conducted;
+use crate::analysis::exposure::{self, Exposure};
+use crate::analysis::steady::{self, SteadyLabel};
 use crate::analysis::validity::{Evidence, judge};
-use crate::analysis::{little, recovery};
+use crate::analysis::{little, percentile, recovery};
 use crate::metric::resource::ResourceUse;
 use crate::metric::sink::ErrorSource;
-use crate::metric::{FailureKind, GeneratorHealth, Quantile, Slice};
+use crate::metric::{FailureKind, GeneratorHealth, Histogram, Quantile, Slice, Totals};
 use crate::plan::course;
-use crate::record::{Findings, GeneratorFigures, RecoveryFinding, ResourceOwner, RunRecord};
+use crate::record::{
+    Findings, GeneratorFigures, RecoveryFinding, ResourceOwner, RunRecord, SteadinessFinding,
+};
 
 /// Judges a run and puts the findings into its record.
 pub(super) fn judge_run(conducted: &mut Conducted, target_is_local: bool) {
@@ -28,6 +32,7 @@ fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
     let executors = || record.plan.scenarios.iter().map(|scenario| &scenario.executor);
     let caps = executors().filter(|executor| executor.is_open_model()).map(|e| e.max_vus());
     let busy = totals.busy.by_worker();
+    let steadiness = steadiness(record, totals.slices.as_slice());
     let evidence = Evidence {
         is_closed: !executors().any(|executor| executor.is_open_model()),
         target_is_local,
@@ -49,13 +54,39 @@ fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
         resources: &resources,
         health: &conducted.health,
         arrival_p_value: None,
-        steadiness: None,
+        steadiness: steadiness
+            .iter()
+            .find(|found| found.steadiness.label == SteadyLabel::NeverSteady)
+            .map(|found| found.steadiness.label.as_str().to_owned()),
     };
     Findings {
         validity: Some(judge(&evidence)),
         generator: generator_figures(&evidence),
         recoveries: recoveries(record, totals.slices.as_slice()),
+        exposure: evidence.is_closed.then(|| exposed(totals, &all.response_time)).flatten(),
+        p99_interval: percentile::interval(totals.slices.as_slice(), Quantile::P99),
+        steadiness,
     }
+}
+
+/// The course of each phase of constant load that is long enough to tell.
+fn steadiness(record: &RunRecord, slices: &[Slice]) -> Vec<SteadinessFinding> {
+    let spans = record.plan.scenarios.first().map(course::spans).unwrap_or_default();
+    let judge = |span: course::Span| {
+        let end = span.range.end.min(record.elapsed);
+        let within = |slice: &&Slice| slice.start >= span.range.start && slice.end() <= end;
+        let of_span: Vec<Slice> = slices.iter().filter(within).cloned().collect();
+        SteadinessFinding { phase: span.name, steadiness: steady::assess(&of_span) }
+    };
+    let level = spans.into_iter().filter(course::Span::is_level).map(judge);
+    level.filter(|found| found.steadiness.label != SteadyLabel::TooShort).collect()
+}
+
+/// What a closed load may not have seen: as if each user had sent its requests at the median time between two of them.
+fn exposed(totals: &Totals, response_time: &Histogram) -> Option<Exposure> {
+    let iteration = totals.iterations_total().duration.quantile(Quantile::P50)?;
+    let requests = totals.request_count().checked_div(totals.iterations_total().ended())?.max(1);
+    exposure::exposure(response_time, iteration / u32::try_from(requests).ok()?)
 }
 
 /// What came after each rise of the load of the first scenario that has one.

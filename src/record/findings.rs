@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::exposure::Exposure;
+use crate::analysis::percentile::Interval as PercentileInterval;
 use crate::analysis::recovery::Recovery;
+use crate::analysis::steady::Steadiness;
 use crate::analysis::validity::Validity;
 
 /// What was found out about a run. Nothing of a run that has not ended.
@@ -15,6 +18,22 @@ pub struct Findings {
     pub generator: GeneratorFigures,
     /// What came after each disturbance of the load.
     pub recoveries: Vec<RecoveryFinding>,
+    /// Whether each phase of constant load, long enough to tell, came to a steady state.
+    pub steadiness: Vec<SteadinessFinding>,
+    /// What a closed load may not have seen because it was waiting; an estimate. `None` for open loads.
+    pub exposure: Option<Exposure>,
+    /// The interval of the 99th percentile of all response times, at 95 %.
+    pub p99_interval: Option<PercentileInterval>,
+}
+
+/// The course of one phase of constant load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SteadinessFinding {
+    /// The phase.
+    pub phase: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub steadiness: Steadiness,
 }
 
 /// What came after one disturbance of the load.

@@ -20,7 +20,7 @@ use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
 use crate::plan::{Plan, TestType};
 
 pub use crate::analysis::validity::{Validity, Verdict};
-pub use findings::{Findings, GeneratorFigures, RecoveryFinding};
+pub use findings::{Findings, GeneratorFigures, RecoveryFinding, SteadinessFinding};
 pub use redact::redacted;
 pub use row::{RunRow, load_label};
 pub use run_id::new_run_id;

@@ -3,8 +3,9 @@
 use super::grid::Grid;
 use super::view::{ResourceView, RunView};
 use super::{TextOptions, sections, show};
+use crate::analysis::steady::SteadyLabel;
 use crate::metric::Quantile;
-use crate::record::{RunRecord, RunStatus, Verdict};
+use crate::record::{RunRecord, RunStatus, SteadinessFinding, Verdict};
 use crate::units::{show_bytes, show_count};
 
 const BOLD: &str = "1";
@@ -34,6 +35,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     for phase in view.phases.iter().filter(|phase| phase.steps.len() > 1) {
         page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
     }
+    page.course(&view);
     page.recoveries(&view);
     page.checks(&view);
     page.table("errors", &sections::errors(&view));
@@ -217,6 +219,32 @@ impl Page<'_> {
         }
     }
 
+    /// Warm-up, how sure the 99th percentile is, and what a closed load may have missed.
+    fn course(&mut self, view: &RunView) {
+        let mut lines: Vec<String> = view.steadiness.iter().map(steadiness_line).collect();
+        if let Some(interval) = &view.p99_interval {
+            let ms = |s: f64| show::time(Some(s * 1e3));
+            let upper = interval.upper_s.map_or("more than was seen".to_owned(), ms);
+            let (value, lower) = (ms(interval.value_s), ms(interval.lower_s));
+            lines.push(format!(
+                "  p99 of all response times {value}, at 95 % between {lower} and {upper}"
+            ));
+        }
+        if let Some(exposure) = &view.exposure {
+            let ms = |ms: f64| show::time(Some(ms));
+            lines.push(format!(
+                "  closed model: times are those of its users; p99 {} seen, {} if requests had come every {} (estimate)",
+                ms(exposure.p99_raw_ms),
+                ms(exposure.p99_corrected_ms),
+                ms(exposure.interval_ms)
+            ));
+        }
+        if !lines.is_empty() {
+            self.heading("course");
+            lines.iter().for_each(|line| self.line(line));
+        }
+    }
+
     fn health(&mut self, view: &RunView) {
         let owners = [("generator", &view.resources.generator), ("target", &view.resources.target)];
         if owners.iter().all(|(_, found)| found.is_none()) {
@@ -301,6 +329,27 @@ impl Page<'_> {
             None => format!("again    rhaid report {id}{at}"),
         };
         self.line(&lines);
+    }
+}
+
+fn steadiness_line(found: &SteadinessFinding) -> String {
+    let SteadinessFinding { phase, steadiness } = found;
+    let label = steadiness.label.as_str().replace('_', " ");
+    let by = &steadiness.decided_by;
+    match (steadiness.label, steadiness.period_s) {
+        (SteadyLabel::Flat, _) => format!("  {phase}: {label}, no warm-up"),
+        (SteadyLabel::Cyclic, Some(period)) => {
+            format!("  {phase}: {label} with a period of {period:.0} s ({by})")
+        }
+        (SteadyLabel::Warming | SteadyLabel::Slowdown, _) => {
+            let ms = show::time;
+            let (steady, whole) = (ms(steadiness.p50_steady_ms), ms(steadiness.p50_whole_ms));
+            let cut = steadiness.cut_s;
+            format!(
+                "  {phase}: {label} for {cut:.0} s ({by}); p50 {steady} without, {whole} with it; nothing was cut off"
+            )
+        }
+        _ => format!("  {phase}: {label} ({by})"),
     }
 }
 

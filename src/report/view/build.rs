@@ -17,7 +17,7 @@ use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
 use crate::record::{
     self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RecoveryFinding,
-    RunRecord, StepRecord, ThresholdRecord, TimesRecord, Validity,
+    RunRecord, SteadinessFinding, StepRecord, ThresholdRecord, TimesRecord, Validity,
 };
 use crate::report::clean::clean;
 use crate::units;
@@ -54,6 +54,9 @@ impl RunView {
             generator: generator(&record.generator),
             generator_figures: record.findings.generator,
             recoveries: record.findings.recoveries.iter().map(recovery).collect(),
+            steadiness: record.findings.steadiness.iter().map(steadiness).collect(),
+            exposure: record.findings.exposure,
+            p99_interval: record.findings.p99_interval,
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }
@@ -104,6 +107,13 @@ fn validity(found: &Validity) -> ValidityView {
             .collect(),
         notes: found.notes.iter().map(|note| clean(note)).collect(),
     }
+}
+
+fn steadiness(found: &SteadinessFinding) -> SteadinessFinding {
+    let mut found = found.clone();
+    found.phase = clean(&found.phase);
+    found.steadiness.decided_by = clean(&found.steadiness.decided_by);
+    found
 }
 
 fn recovery(found: &RecoveryFinding) -> RecoveryFinding {

@@ -17,11 +17,14 @@ pub use times::{AtLeast, TimesView};
 
 pub(super) use build::{rfc3339, word};
 
+use crate::analysis::exposure::Exposure;
+use crate::analysis::percentile::Interval as PercentileInterval;
 use crate::analysis::validity::Signal;
 use crate::metric::MetricKind;
 use crate::metric::sink::ErrorSource;
 use crate::record::{
-    CheckRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus, Verdict,
+    CheckRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus, SteadinessFinding,
+    Verdict,
 };
 
 /// One run.
@@ -79,6 +82,12 @@ pub struct RunView {
     pub generator_figures: GeneratorFigures,
     /// What came after each disturbance of the load.
     pub recoveries: Vec<RecoveryFinding>,
+    /// Whether each phase of constant load came to a steady state.
+    pub steadiness: Vec<SteadinessFinding>,
+    /// What a closed load may not have seen; an estimate.
+    pub exposure: Option<Exposure>,
+    /// The interval of the 99th percentile of all response times, at 95 %.
+    pub p99_interval: Option<PercentileInterval>,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,

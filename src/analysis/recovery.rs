@@ -39,9 +39,9 @@ pub struct Settings {
     pub window: Duration,
     /// Windows in a row that must hold.
     pub consecutive: usize,
-    /// The margin of the median, as a share.
+    /// The margin of the median, as a share; twice the noise of the baseline where that is more.
     pub median_margin: f64,
-    /// The margin of the high percentile, as a share.
+    /// The margin of the high percentile, as a share; likewise.
     pub tail_margin: f64,
     /// Seed of the bootstrap.
     pub seed: u64,
@@ -93,11 +93,11 @@ pub enum RecoveryVerdict {
 pub struct Recovery {
     /// How it stood.
     pub verdict: RecoveryVerdict,
-    /// From the end of the disturbance to the beginning of the first window that was as before.
+    /// From the end of the disturbance to the beginning of the first window of those in a row that were as before.
     pub time_to_recover_s: Option<f64>,
     /// It took at least so long.
     pub lower_s: Option<f64>,
-    /// It took at most so long: the end of that window.
+    /// It took at most so long: the end of the first of them that was proved to be as before.
     pub upper_s: Option<f64>,
     /// How long was watched after the disturbance.
     pub observed_s: f64,
@@ -143,23 +143,31 @@ pub fn assess(slices: &[Slice], spans: &Spans, settings: &Settings) -> Recovery 
     let windows = Window::all(&after, settings);
     found.after_p50_ms = windows.last().and_then(Window::median_s).map(|s| s * 1e3);
     found.backlog_drain_s = drained(&baseline, &after, spans);
-    let holds: Vec<bool> = windows.iter().map(|window| baseline.holds(window, settings)).collect();
-    match first_for_good(&holds, settings.consecutive) {
-        Some(place) => found.recovered(&windows[place], spans, settings),
+    let seems: Vec<bool> = windows.iter().map(|window| baseline.seems_to_hold(window)).collect();
+    let holds: Vec<bool> = windows.iter().map(|window| baseline.holds(window)).collect();
+    match first_for_good(&holds, &seems, settings.consecutive) {
+        Some(row) => {
+            found.recovered(&windows[row.start], &windows[row.end], spans);
+            found.tell_margin(&baseline, settings);
+        }
         None => classify::not_recovered(&mut found, &baseline, &windows, settings),
     }
     found
 }
 
-/// The first place from which `consecutive` windows hold, and nearly all after them.
-fn first_for_good(holds: &[bool], consecutive: usize) -> Option<usize> {
-    (0..holds.len()).find(|place| {
-        let rest = &holds[*place..];
+/// From the first window of a stretch that seems to hold to the one in it that is the first of `consecutive` windows that are
+/// proved to, when nearly all after them seem to hold.
+fn first_for_good(holds: &[bool], seems: &[bool], consecutive: usize) -> Option<Range<usize>> {
+    let is_for_good = |place: &usize| {
+        let rest = &seems[*place..];
         let relapses = rest.iter().filter(|held| !**held).count() as f64;
         rest.len() >= consecutive
-            && rest[..consecutive].iter().all(|held| *held)
+            && holds[*place..*place + consecutive].iter().all(|held| *held)
             && relapses <= MAY_RELAPSE * rest.len() as f64
-    })
+    };
+    let proved = (0..holds.len()).find(is_for_good)?;
+    let start = seems[..proved].iter().rposition(|held| !held).map_or(0, |lapse| lapse + 1);
+    Some(start..proved)
 }
 
 fn drained(baseline: &Baseline, after: &[&Slice], spans: &Spans) -> Option<f64> {
@@ -199,18 +207,27 @@ impl Recovery {
         }
     }
 
-    fn recovered(&mut self, window: &Window<'_>, spans: &Spans, settings: &Settings) {
+    fn recovered(&mut self, first: &Window<'_>, proved: &Window<'_>, spans: &Spans) {
         let since = |at: Duration| at.saturating_sub(spans.disturbance_end).as_secs_f64();
-        let (start, end) = (since(window.start()), since(window.end()));
-        let slice = window.slice_length_s();
+        let (start, end) = (since(first.start()), since(proved.end()));
+        let lower = (start - first.slice_length_s()).max(0.0);
         self.verdict = RecoveryVerdict::Recovered;
         self.time_to_recover_s = Some(start);
-        self.lower_s = Some((start - slice).max(0.0));
+        self.lower_s = Some(lower);
         self.upper_s = Some(end);
         self.message = format!(
-            "RECOVERED {start:.0} s after the disturbance (between {:.0} and {end:.0} s, in windows of {:.0} s)",
-            (start - slice).max(0.0),
-            settings.window.as_secs_f64()
+            "RECOVERED {start:.0} s after the disturbance (between {lower:.0} and {end:.0} s, in windows of {:.0} s)",
+            self.window_s
         );
+    }
+
+    /// Says so where the service itself varies too much for the margin that was asked for.
+    fn tell_margin(&mut self, baseline: &Baseline, settings: &Settings) {
+        if baseline.median_margin() > settings.median_margin {
+            let percent = baseline.median_margin() * 100.0;
+            self.message.push_str(&format!(
+                "; its median varied so much before that {percent:.0} % more counts as the same"
+            ));
+        }
     }
 }

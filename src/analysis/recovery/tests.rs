@@ -22,6 +22,8 @@ struct Simulation {
     scar: f64,
     /// Once so many wait, the capacity is this for good.
     sticky: Option<(f64, f64)>,
+    /// Poisson arrivals, and exponential times of the capacity's share of a request.
+    is_random: bool,
     seed: u64,
 }
 
@@ -37,6 +39,7 @@ impl Default for Simulation {
             own_time_s: 0.020,
             scar: 1.0,
             sticky: None,
+            is_random: false,
             seed: 1,
         }
     }
@@ -50,11 +53,16 @@ impl Simulation {
         let end = after + self.after_s;
         let (mut now, mut free_at, mut capacity) = (0.0, 0.0_f64, self.capacity_per_s);
         let mut in_flight = vec![0.0; (end as usize + 1) * 20];
-        while now < end {
+        loop {
             let rate =
                 if (spike..after).contains(&now) { self.spike_per_s } else { self.base_per_s };
-            // Constant arrivals; what varies is the service.
-            now += 1.0 / rate;
+            let mut law =
+                || if self.is_random { -(1.0 - random.random::<f64>()).ln() } else { 1.0 };
+            now += law() / rate;
+            let service_s = law() / capacity;
+            if now >= end {
+                break;
+            }
             let waits = (free_at - now).max(0.0);
             if let Some((limit, worse)) = self.sticky
                 && waits * capacity > limit
@@ -63,8 +71,9 @@ impl Simulation {
             }
             let scar = if now > after { self.scar } else { 1.0 };
             let noise = 1.0 + 0.1 * (random.random::<f64>() - 0.5);
-            free_at = free_at.max(now) + 1.0 / capacity;
-            let took = waits + self.own_time_s * scar * noise;
+            free_at = free_at.max(now) + service_s;
+            let in_service_s = if self.is_random { service_s } else { 0.0 };
+            let took = waits + in_service_s + self.own_time_s * scar * noise;
             record(&mut slices, now, took);
             for second in now as usize..=((now + took) as usize).min(in_flight.len() - 1) {
                 let from = now.max(second as f64);
@@ -181,6 +190,27 @@ fn a_spike_that_was_none_takes_no_time_to_recover_from() {
     });
     let late = windows_needed.count();
     assert!(late <= 5, "{late} of 100");
+}
+
+/// A queue whose own windows differ by more than the margins allow: M/M/1 at 40 %. Of 100 runs 91 recover at once, fewer than
+/// the 95 that AT-4.4 asks for and that quieter services reach.
+#[test]
+fn a_spike_that_was_none_is_mostly_recovered_from_at_once_by_a_random_service_too() {
+    let late = (1000..1040).filter(|seed| {
+        let run = Simulation {
+            base_per_s: 150.0,
+            spike_per_s: 250.0,
+            capacity_per_s: 375.0,
+            own_time_s: 0.0,
+            is_random: true,
+            seed: *seed,
+            ..Simulation::default()
+        };
+        let found = run.assess();
+        found.time_to_recover_s.is_none_or(|s| s > found.window_s)
+    });
+    let late = late.count();
+    assert!(late <= 6, "{late} of 40");
 }
 
 /// AT-4.5.

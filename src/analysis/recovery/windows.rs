@@ -20,6 +20,12 @@ const Z: f64 = 1.645;
 const FAILURE_MARGIN: f64 = 0.005;
 /// Goodput may be this share of the baseline's.
 const GOODPUT_SHARE: f64 = 0.98;
+/// Margins are not widened by noise beyond these: a service that varies more has no level to return to.
+const WIDEST_MARGINS: [f64; 2] = [0.5, 1.0];
+/// Fewer windows of baseline tell nothing of its noise.
+const FEWEST_WINDOWS: usize = 3;
+/// The normal quantile of a two-sided interval of 95 %.
+const Z_95: f64 = 1.96;
 /// The percentiles that are compared: the median, and a tail of which every window has enough samples.
 const QUANTILES: [Quantile; 2] = [Quantile::P50, Quantile::P95];
 
@@ -34,6 +40,8 @@ pub(super) struct Baseline {
     goodput_variance: f64,
     slices: usize,
     in_flight_p95: f64,
+    /// How much slower each percentile of a window may be, as a share.
+    margins: [f64; 2],
     seed: u64,
 }
 
@@ -118,6 +126,7 @@ impl Baseline {
             goodput_variance: squares / (goodput.len() - 1).max(1) as f64,
             slices: slices.len(),
             in_flight_p95: quantile(&in_flight, 0.95)?,
+            margins: margins(slices, settings),
             seed: settings.seed,
         })
     }
@@ -143,12 +152,32 @@ impl Baseline {
         self.in_flight_p95 * 1.1 + 1.0
     }
 
-    /// Whether a window is as before: all of METHODS.md 4.1's conditions.
-    pub(super) fn holds(&self, window: &Window<'_>, settings: &Settings) -> bool {
+    /// How much slower the median of a window may be, as a share.
+    pub(super) fn median_margin(&self) -> f64 {
+        self.margins[0]
+    }
+
+    /// Whether a window is as before by its own estimates, which need no proof: what is not proved to be as before may
+    /// still be, and a target that has recovered is not held to prove it for ever.
+    pub(super) fn seems_to_hold(&self, window: &Window<'_>) -> bool {
+        window.in_flight() <= self.in_flight_limit()
+            && window.failed_ratio() <= self.failed_ratio + FAILURE_MARGIN
+            && self.serves_as_much(window)
+            && self.seems_as_fast(window)
+    }
+
+    fn seems_as_fast(&self, window: &Window<'_>) -> bool {
+        window.matrix.whole(&QUANTILES).is_some_and(|whole| {
+            (0..self.margins.len()).all(|i| whole[i] - self.whole[i] <= self.margins[i].ln_1p())
+        })
+    }
+
+    /// Whether a window is proved to be as before: all of METHODS.md 4.1's conditions.
+    pub(super) fn holds(&self, window: &Window<'_>) -> bool {
         window.in_flight() <= self.in_flight_limit()
             && self.fails_no_more(window)
             && self.serves_as_much(window)
-            && self.is_as_fast(window, settings)
+            && self.is_as_fast(window)
     }
 
     /// The upper bound of the failures lies within the margin. Without a single failure nothing is held against a window
@@ -166,13 +195,12 @@ impl Baseline {
     }
 
     /// The upper end of the 90 % interval of each quantile's log-ratio lies within its margin.
-    fn is_as_fast(&self, window: &Window<'_>, settings: &Settings) -> bool {
-        let margins = [settings.median_margin, settings.tail_margin].map(f64::ln_1p);
-        let Some(whole) = window.matrix.whole(&QUANTILES) else { return false };
+    fn is_as_fast(&self, window: &Window<'_>) -> bool {
         // What is already too slow as a whole needs no interval.
-        if (0..margins.len()).any(|i| whole[i] - self.whole[i] > margins[i]) {
+        if !self.seems_as_fast(window) {
             return false;
         }
+        let margins = self.margins.map(f64::ln_1p);
         let mut random = Pcg64Mcg::seed_from_u64(self.seed ^ window.start().as_millis() as u64);
         let draws = window.matrix.resample(&QUANTILES, 3, DRAWS, &mut random);
         (0..margins.len()).all(|i| {
@@ -181,6 +209,38 @@ impl Baseline {
             quantile(&ratios, 1.0 - SIDE).is_some_and(|upper| upper <= margins[i])
         })
     }
+}
+
+/// The margins that were asked for, or twice the noise of the baseline's own windows where that is more: `2 (e^{t σ} − 1)`,
+/// σ the standard deviation of the logarithms of their percentiles and t Student's quantile for so few windows. A margin within the noise could not be proved.
+fn margins(slices: &[&Slice], settings: &Settings) -> [f64; 2] {
+    let width = slices.first().map_or(Duration::from_secs(1), |slice| slice.width);
+    let length = (settings.window.as_secs_f64() / width.as_secs_f64()).round().max(1.0) as usize;
+    let windows: Vec<Vec<f64>> = slices
+        .chunks_exact(length)
+        .filter_map(|window| Window::of(window).matrix.whole(&QUANTILES))
+        .collect();
+    let mut margins = [settings.median_margin, settings.tail_margin];
+    if windows.len() < FEWEST_WINDOWS {
+        return margins;
+    }
+    let n = windows.len() as f64;
+    for (i, margin) in margins.iter_mut().enumerate() {
+        let mean = windows.iter().map(|window| window[i]).sum::<f64>() / n;
+        let squares: f64 = windows.iter().map(|window| (window[i] - mean).powi(2)).sum();
+        let twice_noise = 2.0 * (student_95(n - 1.0) * (squares / (n - 1.0)).sqrt()).exp_m1();
+        *margin = margin.max(twice_noise.min(WIDEST_MARGINS[i]));
+    }
+    margins
+}
+
+/// Student's two-sided quantile of 95 % by its expansion around the normal one (Cornish and Fisher): 1 % too small at five
+/// degrees of freedom, 4 % at three, 10 % at two.
+fn student_95(freedom: f64) -> f64 {
+    let z = Z_95;
+    let first = (z.powi(3) + z) / 4.0;
+    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
+    z + first / freedom + second / (freedom * freedom)
 }
 
 /// The upper bound of a proportion (Wilson 1927), one-sided at 5 %.

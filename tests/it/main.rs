@@ -16,6 +16,8 @@ mod report;
 mod scale;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
+/// What `rhaid selftest` measures, shows, keeps and leaves behind.
+mod selftest;
 /// Starts the program, the sample service and a faulty one for the tests here.
 mod support;
 /// Laws of the source tree that no compiler knows: who imports whom, sizes, words, names, what lies where.

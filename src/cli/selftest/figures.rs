@@ -182,7 +182,7 @@ impl Figures {
             ));
         }
         if cfg!(debug_assertions) {
-            notes.push("this rhaid was built without optimisation: `cargo build --release` is several times as fast".to_owned());
+            notes.push("this rhaid was built without optimisation: one of `cargo build --release` can do more".to_owned());
         }
         notes
     }

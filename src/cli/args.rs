@@ -4,6 +4,7 @@ mod run;
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -66,6 +67,11 @@ pub enum Command {
     New(NewArgs),
     /// Table of all runs, one run whole, or a comparison of several
     Report(ReportArgs),
+    /// Measure how much load rhaid itself can make on this machine, and how exactly
+    Selftest(SelftestArgs),
+    /// Answer every request at once, for `selftest`
+    #[command(hide = true)]
+    NullServer,
     /// Run the sample service by itself
     #[cfg(feature = "demo")]
     TargetApi(TargetApiArgs),
@@ -161,6 +167,48 @@ pub enum ReportFormat {
     Markdown,
     /// For spreadsheets
     Csv,
+}
+
+const SELFTEST_EXAMPLES: &str = "Examples:
+  rhaid selftest                           one GET and a check
+  rhaid selftest scripts/journey.rhai      the tasks of a script, without its think time
+  rhaid selftest --duration 10s --vus 200
+  rhaid selftest --format json -q > selftest.json
+
+Requests go to a server of rhaid's own on this machine, also those of a script that names another host. Nothing else should
+run meanwhile. The result is kept in the database, and runs of this machine and script are judged by it.";
+
+/// Measures how much load rhaid itself can make.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SELFTEST_EXAMPLES)]
+pub struct SelftestArgs {
+    /// A script whose tasks are measured; without one it is one GET and a check
+    pub script: Option<PathBuf>,
+    /// How long the ceiling is measured, at least 1s; the rest takes at most 10s more
+    #[arg(short = 'd', long, value_name = "TIME", default_value = "5s", value_parser = values::positive_duration)]
+    pub duration: Duration,
+    /// Users that request as fast as they can
+    #[arg(short = 'u', long, value_name = "N", default_value = "50", value_parser = values::count)]
+    pub vus: u64,
+    /// A value for the script's env("KEY"); repeatable
+    #[arg(short = 'e', long = "env", value_name = "KEY=VALUE", value_parser = values::pair)]
+    pub env: Vec<(String, String)>,
+    /// Worker threads [default: the cores]
+    #[arg(long, value_name = "N", env = "RHAID_THREADS", hide_env = true, value_parser = values::count)]
+    pub threads: Option<u64>,
+    /// How the result is shown
+    #[arg(long, value_enum, default_value_t = SelftestFormat::Table)]
+    pub format: SelftestFormat,
+}
+
+/// How `selftest` shows its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SelftestFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
 }
 
 /// Runs the sample service by itself.

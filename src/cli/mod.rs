@@ -4,7 +4,7 @@
 //! to the terminal, [`exit::ExitCode`] the end. `clap` is named in this room alone. There is nothing it must not know: it is
 //! the composition root, and no other room knows it. It sits at both ends of the flow.
 //!
-//! A verb is a file: [`run`], [`check`], [`new`], [`report`], `sample_service`. What they share: [`prepare`] makes a plan of
+//! A verb is a file: [`run`], [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
 //! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record.
 
 pub mod args;
@@ -22,6 +22,7 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "demo")]
 mod sample_service;
+pub mod selftest;
 pub mod settings;
 pub mod target;
 pub mod watching;
@@ -96,6 +97,8 @@ fn dispatch(
         Command::Check(args) => check::check(*args, global, printer),
         Command::New(args) => new::new(&args, printer),
         Command::Report(args) => report::report(&args, global, printer),
+        Command::Selftest(args) => selftest::selftest(args, global, printer),
+        Command::NullServer => selftest::null_server::serve(printer),
         #[cfg(feature = "demo")]
         Command::TargetApi(args) => Ok(sample_service::serve(&args)),
         Command::Completions(args) => {

@@ -60,6 +60,11 @@ impl Sources {
         }
     }
 
+    /// The texts, in the order in which they were added.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(_, text)| text.as_str())
+    }
+
     pub(crate) fn extend(&mut self, other: &Self) {
         other.files.iter().for_each(|(file, text)| self.add(file, text));
     }

@@ -5,6 +5,7 @@
 //! A killed process loses its last second: the next one that opens the file finds the run `interrupted` and its record is
 //! put together from the rows of its seconds.
 
+mod calibrations;
 mod codec;
 mod error;
 mod finish;
@@ -25,6 +26,7 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
+pub use calibrations::Calibration;
 pub use error::{StoreError, StoreErrorKind};
 pub use history::ListFilter;
 pub use output::StoreOutput;

@@ -26,3 +26,21 @@ CREATE TABLE slices (
     schedule_lag_p99_us INTEGER,
     PRIMARY KEY (run_id, start_ms)
 ) STRICT, WITHOUT ROWID;
+
+-- What the generator itself can do, a row a measurement; the newest of a machine, version and script counts.
+CREATE TABLE calibrations (
+    id INTEGER PRIMARY KEY,
+    measured_at_ms INTEGER NOT NULL,
+    version TEXT NOT NULL,               -- of rhaid
+    machine TEXT NOT NULL,
+    cores INTEGER NOT NULL,
+    threads INTEGER NOT NULL,
+    script TEXT,                         -- as it was named; NULL: one GET and a check
+    script_hash TEXT,                    -- of its text and that of its imports; NULL with script
+    ceiling_per_s REAL NOT NULL,         -- requests
+    floor_us REAL,                       -- median http_req_duration of one user
+    lag_rate_per_s REAL,                 -- iterations that arrived while the lag was measured
+    lag_p50_us REAL,
+    lag_p99_us REAL
+) STRICT;
+CREATE INDEX calibrations_by_machine ON calibrations (machine, version, script_hash);

@@ -18,6 +18,8 @@ mod report;
 mod scale;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
+/// What `rhaid selftest` measures, shows, keeps and leaves behind.
+mod selftest;
 /// What is reported of a target that freezes.
 mod stall;
 /// Starts the program, the sample service and a faulty one for the tests here.

@@ -71,6 +71,8 @@ pub enum Signal {
     WorkerBusy,
     /// The process used most of the CPU that it may use.
     Cpu,
+    /// The load came near the most that this machine can make.
+    Ceiling,
     /// A CPU quota held the process back.
     Throttled,
     /// The hypervisor gave the machine's CPU to others.
@@ -154,6 +156,8 @@ pub struct Evidence<'a> {
     pub resources: &'a [ResourceUse],
     /// The limits of the generator, once a second.
     pub health: &'a [GeneratorHealth],
+    /// Requests a second of the whole run, and the most that `selftest` measured on this machine.
+    pub throughput_and_ceiling_per_s: Option<(f64, f64)>,
     /// The p-value of the test that requests left as the planned process of arrivals has them, 0..=1.
     pub arrival_p_value: Option<f64>,
     /// The label of the steadiness certificate, such as `flat` or `never_steady`.

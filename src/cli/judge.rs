@@ -16,11 +16,15 @@ use crate::record::{
 };
 
 /// Judges a run and puts the findings into its record.
-pub(super) fn judge_run(conducted: &mut Conducted, target_is_local: bool) {
-    conducted.record.findings = findings(conducted, target_is_local);
+pub(super) fn judge_run(
+    conducted: &mut Conducted,
+    target_is_local: bool,
+    ceiling_per_s: Option<f64>,
+) {
+    conducted.record.findings = findings(conducted, target_is_local, ceiling_per_s);
 }
 
-fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
+fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<f64>) -> Findings {
     let Conducted { record, totals, .. } = conducted;
     let all = totals.select_requests(&[]);
     let resources: Vec<ResourceUse> = record
@@ -53,6 +57,9 @@ fn findings(conducted: &Conducted, target_is_local: bool) -> Findings {
         local_file_failures: failures(record, FailureKind::LocalFiles),
         resources: &resources,
         health: &conducted.health,
+        throughput_and_ceiling_per_s: ceiling_per_s.map(|ceiling| {
+            (record.totals.requests as f64 / record.elapsed.as_secs_f64().max(1e-9), ceiling)
+        }),
         arrival_p_value: None,
         steadiness: steadiness
             .iter()

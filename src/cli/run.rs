@@ -12,6 +12,7 @@ use super::judge::judge_run;
 use super::prepare::{Prepared, prepare, thresholds};
 use super::printer::Printer;
 use super::progress::Progress;
+use super::selftest::Machine;
 use super::settings::{RunSettings, TargetStart};
 use super::target::{StartedTarget, check_reachable, find_target};
 use crate::clock;
@@ -155,6 +156,7 @@ fn execute(
     if let Some(bytes) = settings.vu_stack_bytes {
         limits.stack_bytes = usize::try_from(bytes).unwrap_or(limits.stack_bytes);
     }
+    let ceiling = ceiling_per_s(settings, &prepared);
     let config = RunConfig { plan: head.plan.clone().into(), script: prepared.script, limits };
     let no_thread = |error: String| {
         CliError::new(ExitCode::Internal, error, "free some of the system's resources")
@@ -172,12 +174,21 @@ fn execute(
         })
         .map_err(no_thread)?;
     progress.clear();
-    judge_run(&mut conducted, target_is_local);
+    judge_run(&mut conducted, target_is_local, ceiling);
     drop(target);
     let Conducted { record, signals, has_script_error, failure, .. } = conducted;
     let allows_invalid = settings.allows_invalid;
     let conducted = Outcome { signals, has_script_error, allows_invalid, failure };
     Ok(EndedRun { record, conducted, store, lines })
+}
+
+/// The most requests a second that `selftest` measured for this machine, script and number of threads.
+fn ceiling_per_s(settings: &RunSettings, prepared: &Prepared) -> Option<f64> {
+    let path = settings.destinations.database.as_ref()?;
+    let store = Store::open_read_only(path).ok()?;
+    let hash = prepared.script.fingerprint();
+    let found = store.calibration(&Machine::this().key, Some(&hash)).ok().flatten()?;
+    (found.threads == prepared.plan.threads).then_some(found.ceiling_per_s)
 }
 
 fn run_head(plan: &Plan) -> RunHead {

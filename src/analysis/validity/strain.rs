@@ -58,6 +58,7 @@ impl Strain {
 pub(super) fn judge(evidence: &Evidence, findings: &mut Findings) {
     worker_busy(evidence, findings);
     cpu(evidence, findings);
+    ceiling(evidence, findings);
     throttled(evidence, findings);
     steal(evidence, findings);
     closed_time(evidence, findings);
@@ -129,6 +130,22 @@ fn concluded(
     } else {
         (verdict, way_out)
     }
+}
+
+/// Near the ceiling that `selftest` measured, what is slow is as likely the generator as the target. A closed load without
+/// pauses goes there by its nature.
+fn ceiling(evidence: &Evidence, findings: &mut Findings) {
+    let Some((throughput, ceiling)) = evidence.throughput_and_ceiling_per_s else { return };
+    let share = throughput / ceiling.max(f64::MIN_POSITIVE);
+    let (verdict, conclusion) =
+        concluded(evidence, above(share, 0.70, 0.90), "use more machines or a lower rate");
+    findings.add(verdict, Signal::Ceiling, || {
+        format!(
+            "{throughput:.0} requests a second are {} of the {ceiling:.0} that `rhaid selftest` measured as the most that \
+             this machine makes: {conclusion}",
+            percent(share)
+        )
+    });
 }
 
 fn throttled(evidence: &Evidence, findings: &mut Findings) {

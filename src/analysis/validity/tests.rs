@@ -308,6 +308,21 @@ fn hiccups_are_judged_by_themselves_and_beside_what_was_measured() {
 }
 
 #[test]
+fn a_load_near_the_ceiling_of_the_machine_is_found_out() {
+    let near = |run: &mut Run, throughput: f64| {
+        run.evidence.throughput_and_ceiling_per_s = Some((throughput, 1000.0));
+    };
+    check(
+        Signal::Ceiling,
+        &[
+            (Valid, &|run| near(run, 650.0)),
+            (Degraded, &|run| near(run, 800.0)),
+            (Invalid, &|run| near(run, 950.0)),
+        ],
+    );
+}
+
+#[test]
 fn a_worker_without_time_is_found_among_idle_ones() {
     let busy = |run: &mut Run, seconds: usize, share: f64| {
         run.worker_busy[1] = vec![0.1; 200];

@@ -445,6 +445,59 @@ mod tests {
         }
     }
 
+    /// AT-8.1: a million values of a lognormal law, against the sorted values.
+    #[test]
+    fn every_percentile_of_a_million_values_is_within_a_thousandth() {
+        use rand::{RngExt, SeedableRng};
+        let mut random = rand::rngs::StdRng::seed_from_u64(81);
+        let mut values: Vec<u64> = (0..1_000_000)
+            .map(|_| {
+                // Box and Muller's normal variate: a median of 20 ms and a wide tail.
+                let (u, v): (f64, f64) = (1.0 - random.random::<f64>(), random.random());
+                let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+                (2e7 * (0.8 * normal).exp()) as u64
+            })
+            .collect();
+        let mut histogram = Histogram::new();
+        values.iter().for_each(|&ns| histogram.record(Duration::from_nanos(ns)));
+        values.sort_unstable();
+        for percentile in [50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999] {
+            let q = Quantile::from_percentile(percentile).expect("a percentile");
+            let rank = (percentile / 100.0 * 1e6_f64).round() as usize;
+            let truth = values[rank - 1] as f64;
+            let got = histogram.quantile(q).expect("filled").as_nanos() as f64;
+            assert!((got / truth - 1.0).abs() <= 0.001, "p{percentile}: {got} for {truth}");
+        }
+    }
+
+    /// AT-8.2: seconds merged in any order and grouping are the whole, bucket by bucket.
+    #[test]
+    fn seconds_merged_in_any_order_are_the_total() {
+        let value_us = |i: u64| i * 7919 % 100_003;
+        let seconds: Vec<Histogram> = (0..60)
+            .map(|second| filled((second * 500..(second + 1) * 500).map(value_us)))
+            .collect();
+        let counts = |histogram: &Histogram| {
+            let mut counts = Vec::new();
+            histogram.for_each(|ns, count| counts.push((ns, count)));
+            counts
+        };
+        let total = counts(&filled((0..30_000).map(value_us)));
+        let forwards = seconds.iter().fold(Histogram::new(), |mut sum, second| {
+            sum.merge(second);
+            sum
+        });
+        let mut pairwise = seconds;
+        while pairwise.len() > 1 {
+            // The last goes into the first: another order and another grouping.
+            let last = pairwise.pop().expect("two at least");
+            pairwise.rotate_left(1);
+            pairwise.last_mut().expect("one at least").merge(&last);
+        }
+        assert_eq!(counts(&forwards), total);
+        assert_eq!(counts(&pairwise[0]), total);
+    }
+
     #[test]
     fn zeros_count_and_cost_no_bucket() {
         let mut histogram = Histogram::new();

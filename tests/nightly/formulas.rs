@@ -10,7 +10,7 @@ use crate::support::{Rhaid, TargetApi};
 const WITHIN: Duration = Duration::from_secs(600);
 
 /// How long target and generator on two cores take for the answers that a stall held back.
-const SHORTEST_THAW_MS: f64 = 25.0;
+const THAW_MS: f64 = 25.0;
 
 const SCRIPT: &str = r#"
 let options = #{ load: #{ vus: 1, duration: "1s" }, tasks: #{ work: 1 } };
@@ -51,7 +51,7 @@ fn time_ms(record: &Value, times: &str, field: &str) -> f64 {
 /// Within `share` of the truth, or within the 25 ms that two cores take for a thousand answers at once.
 #[track_caller]
 fn assert_near(value: f64, truth: f64, share: f64) {
-    let tolerance = (truth * share).max(SHORTEST_THAW_MS);
+    let tolerance = (truth * share).max(THAW_MS);
     assert!((value - truth).abs() <= tolerance, "{value} ms for {truth} ms");
 }
 

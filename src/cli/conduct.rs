@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use super::printer::{Printer, harmless};
 use super::watching::{Watched, WatchedSecond, Watching, watch};
 use crate::clock::RunClock;
-use crate::engine::{EngineError, Run, RunMessage, StopLevel};
+use crate::engine::{EngineError, LegIndex, Run, RunMessage, StopLevel};
 use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
-use crate::record::{RunRecord, RunStatus};
+use crate::plan::Scenario;
+use crate::record::{ResourceSample, RunRecord, RunStatus};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
@@ -27,10 +28,8 @@ pub struct Conducted {
     pub record: RunRecord,
     /// What the record was made of.
     pub totals: Totals,
-    /// The generator, second by second.
-    pub health: Vec<GeneratorHealth>,
-    /// By how much sleeps of a thread that does nothing else were too long.
-    pub hiccups: Histogram,
+    /// The generator's machine, second by second.
+    pub machine: Vec<MachineSecond>,
     /// Signals received.
     pub signals: u32,
     /// A script error asked for the end.
@@ -47,13 +46,66 @@ enum Event {
     Signal,
 }
 
-struct Conductor<'a> {
+/// What a run is for, and who follows it.
+pub(super) struct Conducting<'a, 'l> {
+    /// What is known before the first second.
+    pub head: &'a RunHead,
+    /// Who is given each second.
+    pub outputs: Vec<&'a mut dyn Output>,
+    /// What is watched beside the run.
+    pub watched: Watched,
+    /// Where warnings and the script's words go.
+    pub printer: &'a Printer,
+    /// Who says what is done next, for a run in legs.
+    pub lead: Option<&'l mut (dyn Lead + 'l)>,
+}
+
+/// Says leg by leg what a run does next, by what was seen.
+pub trait Lead {
+    /// The scenarios of the next leg, with their places on the run's clock; none ends the run. Called at the start and
+    /// when a leg has ended, all of whose requests are in the totals by then.
+    fn next_leg(&mut self, seen: &Seen<'_>) -> Vec<Scenario>;
+
+    /// Whether the leg under way has shown enough. Called each second.
+    fn has_seen_enough(&mut self, seen: &Seen<'_>) -> bool;
+}
+
+/// What a [`Lead`] can look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The time on the run's clock.
+    pub now: Duration,
+    /// Everything observed so far.
+    pub totals: &'a Totals,
+    /// All resource samples so far.
+    pub resources: &'a [ResourceSample],
+    /// The generator's machine, second by second.
+    pub machine: &'a [MachineSecond],
+    /// Requests in flight and iterations that wait for a user, now.
+    pub outstanding: u64,
+}
+
+/// The generator's machine in one second.
+#[derive(Debug, Clone)]
+pub struct MachineSecond {
+    /// The end of the second, on the run's clock.
+    pub at: Duration,
+    /// How near it was to its limits.
+    pub health: GeneratorHealth,
+    /// By how much sleeps of a thread that does nothing else were too long.
+    pub hiccups: Histogram,
+}
+
+struct Conductor<'a, 'l> {
     head: &'a RunHead,
     outputs: Vec<&'a mut dyn Output>,
     printer: &'a Printer,
+    lead: Option<&'l mut (dyn Lead + 'l)>,
+    /// The leg under way.
+    leg: Option<LegIndex>,
     aggregator: Aggregator,
-    health: Vec<GeneratorHealth>,
-    hiccups: Histogram,
+    machine: Vec<MachineSecond>,
+    outstanding: u64,
     clock: Option<RunClock>,
     next_second: u64,
     signals: u32,
@@ -65,13 +117,8 @@ struct Conductor<'a> {
 ///
 /// # Errors
 /// When the process cannot listen for signals.
-pub async fn conduct<'a>(
-    mut run: Run,
-    head: &'a RunHead,
-    outputs: Vec<&'a mut dyn Output>,
-    watched: Watched,
-    printer: &'a Printer,
-) -> std::io::Result<Conducted> {
+pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::Result<Conducted> {
+    let Conducting { head, outputs, watched, printer, lead } = what;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watching = watch(watched);
@@ -80,9 +127,14 @@ pub async fn conduct<'a>(
         head,
         outputs,
         printer,
-        aggregator: Aggregator::new(plan),
-        health: Vec::new(),
-        hiccups: Histogram::new(),
+        aggregator: match lead {
+            Some(_) => Aggregator::in_legs(plan),
+            None => Aggregator::new(plan),
+        },
+        lead,
+        leg: None,
+        machine: Vec::new(),
+        outstanding: 0,
         clock: None,
         next_second: 1,
         signals: 0,
@@ -98,11 +150,11 @@ pub async fn conduct<'a>(
         if let Event::Run(None) = event {
             return Ok(conductor.end(None, watching).await);
         }
-        conductor.handle(event, &run);
+        conductor.handle(event, &mut run);
     }
 }
 
-impl Conductor<'_> {
+impl Conductor<'_, '_> {
     async fn next_event(
         &self,
         run: &mut Run,
@@ -123,9 +175,13 @@ impl Conductor<'_> {
         }
     }
 
-    fn handle(&mut self, event: Event, run: &Run) {
+    fn handle(&mut self, event: Event, run: &mut Run) {
         match event {
-            Event::Run(Some(RunMessage::Started(clock))) => self.clock = Some(clock),
+            Event::Run(Some(RunMessage::Started(clock))) => {
+                self.clock = Some(clock);
+                self.go_on(run);
+            }
+            Event::Run(Some(RunMessage::LegEnded(_))) => self.go_on(run),
             Event::Run(Some(RunMessage::Window(window))) => {
                 for line in &window.logs {
                     self.printer.talk(&harmless(line));
@@ -134,7 +190,7 @@ impl Conductor<'_> {
             }
             Event::Run(Some(RunMessage::ScriptError)) => {
                 self.has_script_error = true;
-                run.stop(StopLevel::Graceful);
+                stop_gracefully(run);
             }
             Event::Run(_) => {}
             Event::Watched(second) => self.add_watched(*second),
@@ -149,28 +205,57 @@ impl Conductor<'_> {
         let at = clock.now();
         second.resources.iter_mut().for_each(|sample| sample.at = at);
         self.aggregator.add_resources(&second.resources);
-        self.health.push(second.health);
-        self.hiccups.merge(&second.hiccups);
+        let WatchedSecond { health, hiccups, .. } = second;
+        self.machine.push(MachineSecond { at, health, hiccups });
     }
 
-    fn tick(&mut self, run: &Run) {
+    /// Begins what the lead wants next, or lets the run end.
+    fn go_on(&mut self, run: &mut Run) {
+        let Some(lead) = &mut self.lead else { return };
+        let is_stopped = run.stop_level() > StopLevel::Running;
+        self.leg = None;
+        let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
+        let scenarios =
+            lead.next_leg(&seen(now, &self.aggregator, &self.machine, self.outstanding));
+        if scenarios.is_empty() || is_stopped {
+            run.close();
+            return;
+        }
+        self.aggregator.add_leg(&scenarios);
+        self.leg = Some(run.begin_leg(scenarios));
+    }
+
+    /// Ends the leg under way when the lead has seen enough of it.
+    fn ask_lead(&mut self, run: &Run) {
+        let (Some(lead), Some(leg)) = (&mut self.lead, self.leg) else { return };
+        let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
+        if lead.has_seen_enough(&seen(now, &self.aggregator, &self.machine, self.outstanding)) {
+            self.leg = None;
+            self.aggregator.cut_leg(now);
+            run.end_leg(leg);
+        }
+    }
+
+    fn tick(&mut self, run: &mut Run) {
         let at = Duration::from_secs(self.next_second);
         self.next_second = self
             .clock
             .map_or(self.next_second + 1, |clock| clock.now().as_secs().max(self.next_second) + 1);
         self.emit(at);
+        self.ask_lead(run);
         if let Some(index) = self.aggregator.threshold_to_abort(at)
             && !self.is_aborted
         {
             self.is_aborted = true;
             let threshold = &self.head.plan.thresholds[index];
             self.printer.warning(&format!("the threshold {threshold} failed and ends the run"));
-            run.stop(StopLevel::Graceful);
+            stop_gracefully(run);
         }
     }
 
     fn emit(&mut self, at: Duration) {
         let snapshot = Arc::new(self.aggregator.snapshot(at));
+        self.outstanding = snapshot.in_flight + snapshot.backlog;
         for output in &mut self.outputs {
             output.snapshot(&snapshot);
         }
@@ -180,7 +265,7 @@ impl Conductor<'_> {
         self.signals += 1;
         if self.signals == 1 {
             self.printer.talk("stopping: no new iterations, running ones may end (press Ctrl-C again to stop now)");
-            run.stop(StopLevel::Graceful);
+            stop_gracefully(run);
         } else {
             run.stop(StopLevel::Now);
         }
@@ -209,13 +294,28 @@ impl Conductor<'_> {
         Conducted {
             record,
             totals: self.aggregator.into_totals(),
-            health: self.health,
-            hiccups: self.hiccups,
+            machine: self.machine,
             signals: self.signals,
             has_script_error,
             failure,
         }
     }
+}
+
+/// Nothing new begins, in this leg or another.
+fn stop_gracefully(run: &Run) {
+    run.stop(StopLevel::Graceful);
+    run.close();
+}
+
+fn seen<'a>(
+    now: Duration,
+    aggregator: &'a Aggregator,
+    machine: &'a [MachineSecond],
+    outstanding: u64,
+) -> Seen<'a> {
+    let (totals, resources) = (aggregator.totals(), aggregator.resources());
+    Seen { now, totals, resources, machine, outstanding }
 }
 
 async fn until(instant: Option<Instant>) {

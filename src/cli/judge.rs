@@ -2,7 +2,7 @@
 //!
 //! `analysis` judges and knows nothing of plans; here the plan says what was meant, and the record keeps what was found.
 
-use super::conduct::Conducted;
+use super::conduct::{Conducted, MachineSecond};
 use crate::analysis::exposure::{self, Exposure};
 use crate::analysis::steady::{self, SteadyLabel};
 use crate::analysis::validity::{Evidence, judge};
@@ -36,6 +36,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
     let executors = || record.plan.scenarios.iter().map(|scenario| &scenario.executor);
     let caps = executors().filter(|executor| executor.is_open_model()).map(|e| e.max_vus());
     let busy = totals.busy.by_worker();
+    let health: Vec<GeneratorHealth> = conducted.machine.iter().map(|s| s.health).collect();
     let steadiness = steadiness(record, totals.slices.as_slice());
     let evidence = Evidence {
         is_closed: !executors().any(|executor| executor.is_open_model()),
@@ -47,7 +48,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         schedule_lag: all.schedule_lag.clone(),
         response_p50: all.response_time.quantile(Quantile::P50),
         response_p99: all.response_time.quantile(Quantile::P99),
-        hiccups: conducted.hiccups.clone(),
+        hiccups: hiccups(&conducted.machine),
         time: totals.time,
         iterations: totals.iterations_total().ended(),
         sent: totals.sent,
@@ -56,7 +57,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         local_port_failures: failures(record, FailureKind::LocalPorts),
         local_file_failures: failures(record, FailureKind::LocalFiles),
         resources: &resources,
-        health: &conducted.health,
+        health: &health,
         throughput_and_ceiling_per_s: ceiling_per_s.map(|ceiling| {
             (record.totals.requests as f64 / record.elapsed.as_secs_f64().max(1e-9), ceiling)
         }),
@@ -144,6 +145,12 @@ fn generator_figures(evidence: &Evidence) -> GeneratorFigures {
         little_mismatch_ratio: Some(little::closure_gap_ratio(&evidence.time, evidence.sent)),
         generator_time_ratio: inside.map(|inside| inside.ratio),
     }
+}
+
+fn hiccups(machine: &[MachineSecond]) -> Histogram {
+    let mut all = Histogram::new();
+    machine.iter().for_each(|second| all.merge(&second.hiccups));
+    all
 }
 
 /// Requests that failed for a reason of this machine.

@@ -5,13 +5,14 @@
 //! the composition root, and no other room knows it. It sits at both ends of the flow.
 //!
 //! A verb is a file: [`run`], [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
-//! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record.
+//! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that.
 
 pub mod args;
 pub mod check;
 pub mod completions;
 pub mod conduct;
 mod diagnostics;
+mod execution;
 pub mod exit;
 mod judge;
 pub mod new;

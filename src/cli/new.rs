@@ -2,9 +2,9 @@
 
 use super::CliError;
 use super::args::NewArgs;
+use super::execution::write_file;
 use super::exit::ExitCode;
 use super::printer::Printer;
-use super::run::write_file;
 
 /// What a newcomer starts from; it runs against the sample service as it stands.
 const STARTER: &str = include_str!("new/starter.rhai");

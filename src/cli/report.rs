@@ -2,9 +2,10 @@
 
 use super::CliError;
 use super::args::{GlobalArgs, ReportArgs, ReportFormat};
+use super::execution::write_file;
 use super::exit::ExitCode;
 use super::printer::{Printer, plural};
-use super::run::{text_options, write_file};
+use super::run::text_options;
 use super::settings::ReportRequest;
 use crate::record::RunRow;
 use crate::report::{self, CompareOptions, Format, TextOptions};

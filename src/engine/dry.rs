@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::error::EngineError;
+use super::leg::Orders;
 use super::recorder::Recorder;
 use super::run::{RunConfig, THREAD_STACK_BYTES, transport_options};
 use super::script_user::{ScriptUser, Shape, Surroundings};
@@ -161,7 +162,7 @@ async fn call_all(config: RunConfig) -> Result<DryReport, EngineError> {
         messages,
         control,
         stop_now: Arc::new(AtomicBool::new(false)),
-        claimed: Arc::from([]),
+        orders: tokio::sync::watch::channel(Orders::default()).1,
     };
     let clock = RunClock::starting_now();
     let recorder = Rc::new(Recorder::traced(clock));

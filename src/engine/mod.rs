@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! coordinator: setup ─▶ Begin(clock, data) ─▶ workers ─▶ windows ─▶ ... all ended ─▶ teardown ─▶ Ended
-//! worker:      one task a scenario ─▶ executor ─▶ virtual users ─▶ script task ◀─operations─▶ session ─▶ recorder
+//! worker:      legs ─▶ one task a scenario ─▶ executor ─▶ virtual users ─▶ script task ◀─operations─▶ session ─▶ recorder
 //! ```
 //!
 //! This room never writes to a terminal or a file, and knows no output. Executors know only the trait
@@ -20,6 +20,7 @@
 pub mod dry;
 pub mod error;
 mod executor;
+mod leg;
 mod recorder;
 pub mod run;
 mod script_user;
@@ -31,5 +32,6 @@ mod worker;
 
 pub use dry::{DryCheck, DryError, DryEvent, DryReport, DryRequest, dry_run};
 pub use error::EngineError;
+pub use leg::LegIndex;
 pub use run::{Run, RunConfig, RunMessage};
 pub use stop::StopLevel;

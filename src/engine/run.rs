@@ -1,19 +1,21 @@
 //! A run: the coordinator thread, and the handle by which others follow and stop it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::error::EngineError;
+use super::leg::{Leg, LegIndex, Orders};
 use super::stage::{StageEnd, run_stage};
 use super::stop::StopLevel;
 use super::worker::{Begin, Shared, WorkerMessage, local_runtime, run_worker};
 use crate::clock::RunClock;
 use crate::metric::Window;
-use crate::plan::{HttpSettings, HttpVersion, Plan};
+use crate::plan::{HttpSettings, HttpVersion, Plan, Scenario};
 use crate::script::{Script, ScriptLimits};
 use crate::transport::{self, TransportFactory, TransportOptions};
 
@@ -44,6 +46,8 @@ pub enum RunMessage {
     Window(Box<Window>),
     /// A script error must end the run; it has been asked to stop.
     ScriptError,
+    /// A leg has ended on all workers, and all of its windows came before this.
+    LegEnded(LegIndex),
     /// Everything has ended. Nothing comes after it.
     Ended(Result<(), EngineError>),
 }
@@ -54,14 +58,34 @@ pub struct Run {
     messages: mpsc::Receiver<RunMessage>,
     control: watch::Sender<StopLevel>,
     stop_now: Arc<AtomicBool>,
+    orders: watch::Sender<Orders>,
+    leg_stops: Vec<watch::Sender<StopLevel>>,
 }
 
 impl Run {
-    /// Begins a run on threads of its own.
+    /// Begins a run of the plan's scenarios on threads of its own.
     ///
     /// # Errors
     /// When there is no thread for the coordinator. Everything else comes as a message.
     pub fn launch(config: RunConfig) -> Result<Self, EngineError> {
+        let (leg, stop) = Leg::new(config.plan.scenarios.clone(), 0);
+        Self::launch_with(config, Orders { legs: vec![leg], is_closed: true }, vec![stop])
+    }
+
+    /// Begins a run that does nothing but what [`Run::begin_leg`] adds, until [`Run::close`].
+    ///
+    /// # Errors
+    /// As [`Run::launch`].
+    pub fn launch_in_legs(config: RunConfig) -> Result<Self, EngineError> {
+        Self::launch_with(config, Orders::default(), Vec::new())
+    }
+
+    fn launch_with(
+        config: RunConfig,
+        orders: Orders,
+        leg_stops: Vec<watch::Sender<StopLevel>>,
+    ) -> Result<Self, EngineError> {
+        let (orders, ordered) = watch::channel(orders);
         let (tell, messages) = mpsc::channel(WINDOWS_AHEAD * config.plan.threads.max(1));
         let (control, level) = watch::channel(StopLevel::Running);
         let stop_now = Arc::new(AtomicBool::new(false));
@@ -77,12 +101,14 @@ impl Run {
                     }
                 };
                 runtime.block_on(async {
-                    let result = coordinate(config, &tell, level, for_scripts).await;
+                    let signals =
+                        Signals { control: level, stop_now: for_scripts, orders: ordered };
+                    let result = coordinate(config, &tell, signals).await;
                     let _ = tell.send(RunMessage::Ended(result)).await;
                 });
             })
             .map_err(EngineError::Thread)?;
-        Ok(Self { messages, control, stop_now })
+        Ok(Self { messages, control, stop_now, orders, leg_stops })
     }
 
     /// The next message; `None` after [`RunMessage::Ended`].
@@ -107,6 +133,35 @@ impl Run {
         });
     }
 
+    /// Adds scenarios, whose `start_time` is on the run's clock; [`RunMessage::LegEnded`] tells when all have ended. After
+    /// [`Run::close`] nothing is added.
+    pub fn begin_leg(&mut self, scenarios: Vec<Scenario>) -> LegIndex {
+        let index = self.leg_stops.len();
+        let (leg, stop) = Leg::new(scenarios, index);
+        let is_added = self.orders.send_if_modified(|orders| {
+            if !orders.is_closed {
+                orders.legs.push(leg);
+            }
+            !orders.is_closed
+        });
+        if is_added {
+            self.leg_stops.push(stop);
+        }
+        index
+    }
+
+    /// Ends a leg before its time: nothing new begins, and what runs may end. Others go on.
+    pub fn end_leg(&self, index: LegIndex) {
+        if let Some(stop) = self.leg_stops.get(index) {
+            stop.send_replace(StopLevel::Graceful);
+        }
+    }
+
+    /// No more legs come: the run ends with those that are running.
+    pub fn close(&self) {
+        self.orders.send_modify(|orders| orders.is_closed = true);
+    }
+
     /// How far the run was asked to stop.
     #[must_use]
     pub fn stop_level(&self) -> StopLevel {
@@ -120,11 +175,17 @@ impl Drop for Run {
     }
 }
 
+/// What whoever leads the run tells it.
+struct Signals {
+    control: watch::Receiver<StopLevel>,
+    stop_now: Arc<AtomicBool>,
+    orders: watch::Receiver<Orders>,
+}
+
 async fn coordinate(
     config: RunConfig,
     out: &mpsc::Sender<RunMessage>,
-    control: watch::Receiver<StopLevel>,
-    stop_now: Arc<AtomicBool>,
+    signals: Signals,
 ) -> Result<(), EngineError> {
     let factory = TransportFactory::new(transport_options(&config.plan.http))?;
     if config.plan.target.as_deref().is_some_and(|target| target.starts_with("https:")) {
@@ -132,14 +193,14 @@ async fn coordinate(
     }
     let (messages, mut inbox) = mpsc::channel(WINDOWS_AHEAD * config.plan.threads.max(1));
     let shared = Shared {
-        claimed: config.plan.scenarios.iter().map(|_| Arc::new(AtomicU64::new(0))).collect(),
         plan: config.plan,
         script: config.script,
         limits: config.limits,
         factory,
         messages,
-        control,
-        stop_now,
+        control: signals.control,
+        stop_now: signals.stop_now,
+        orders: signals.orders,
     };
     let setup = run_stage(&shared, "setup", None, RunClock::starting_now()).await?;
     let data = pass_on_stage(out, setup).await;
@@ -153,11 +214,19 @@ async fn coordinate(
     let _ = out.send(RunMessage::Started(clock)).await;
     let last = without_messages(shared);
     let mut failure = None;
+    let mut leg_ends: BTreeMap<LegIndex, usize> = BTreeMap::new();
     while let Some(message) = inbox.recv().await {
         match message {
             WorkerMessage::Window(window) => drop(out.send(RunMessage::Window(window)).await),
             WorkerMessage::ScriptError => drop(out.send(RunMessage::ScriptError).await),
             WorkerMessage::Failed(error) => failure = Some(error),
+            WorkerMessage::LegEnded(index) => {
+                let ended = leg_ends.entry(index).or_default();
+                *ended += 1;
+                if *ended == workers.len() {
+                    let _ = out.send(RunMessage::LegEnded(index)).await;
+                }
+            }
             WorkerMessage::Ready => {}
         }
     }
@@ -205,7 +274,9 @@ async fn wait_for_all(
         match inbox.recv().await {
             Some(WorkerMessage::Ready) => ready += 1,
             Some(WorkerMessage::Failed(error)) => return Err(error),
-            Some(WorkerMessage::Window(_) | WorkerMessage::ScriptError) => {}
+            Some(
+                WorkerMessage::Window(_) | WorkerMessage::ScriptError | WorkerMessage::LegEnded(_),
+            ) => {}
             None => return Err(EngineError::WorkerPanicked { worker_index: ready }),
         }
     }

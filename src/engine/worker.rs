@@ -3,19 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::EngineError;
-use super::executor::{ScenarioRun, ids_of, run_scenario};
+use super::leg::{LegIndex, LegRunner, Orders};
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
-use super::stop::{Stop, StopLevel};
+use super::stop::StopLevel;
 use super::timer::Timer;
 use super::vu::VuFactory;
 use crate::clock::RunClock;
@@ -41,8 +40,8 @@ pub(super) struct Shared {
     pub(super) control: watch::Receiver<StopLevel>,
     /// Set with [`StopLevel::Now`]; scripts that compute look at it.
     pub(super) stop_now: Arc<AtomicBool>,
-    /// Claimed iterations by scenario.
-    pub(super) claimed: Arc<[Arc<AtomicU64>]>,
+    /// The legs of the run.
+    pub(super) orders: watch::Receiver<Orders>,
 }
 
 /// The signal to begin.
@@ -64,6 +63,8 @@ pub(super) enum WorkerMessage {
     Window(Box<Window>),
     /// A script error must end the run.
     ScriptError,
+    /// This worker's part of a leg has ended, and its windows were handed over.
+    LegEnded(LegIndex),
 }
 
 /// The whole life of a worker, on its own thread. A failure to start is told and ends it.
@@ -99,7 +100,10 @@ async fn work(
     let script = shared.script.clone();
     let host =
         ScriptHost::new(script, RunClock::starting_now(), shared.limits, shared.stop_now.clone())?;
-    let prepared = prepared_sessions(shared, index);
+    let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
+    let at_once: Vec<_> = shared.orders.borrow().legs.clone();
+    let prepared =
+        at_once.iter().flat_map(|leg| prepared_sessions(shared, leg.scenarios(), shard)).collect();
     if shared.messages.send(WorkerMessage::Ready).await.is_err() {
         return Ok(());
     }
@@ -109,56 +113,19 @@ async fn work(
     let around = surroundings(shared, host, recorder.clone(), clock);
     around.prepared.replace(prepared);
     let around = Rc::new(around);
-    let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
     around.timer.sleep_until(clock.instant(Duration::ZERO)).await;
-
-    let mut stops = Vec::new();
-    let mut scenarios = JoinSet::new();
-    let mut first_vu_id = 1;
-    for (number, scenario) in shared.plan.scenarios.iter().enumerate() {
-        let stop = Stop::new();
-        stops.push(stop.clone());
-        let shape = Rc::new(Shape::of(scenario));
-        let run = ScenarioRun {
-            make: factory(&around, &shape, &shared.plan, data.as_deref()),
-            shape,
-            recorder: recorder.clone(),
-            clock,
-            timer: around.timer.clone(),
-            stop,
-            shard,
-            first_vu_id,
-            claimed: shared.claimed[number].clone(),
-            seed: shared.plan.seed.wrapping_add(number as u64),
-        };
-        first_vu_id += ids_of(&scenario.executor);
-        let scenario: Scenario = scenario.clone();
-        scenarios.spawn_local(async move { run_scenario(run, &scenario).await });
-    }
-    let mut control = shared.control.clone();
-    let listener = tokio::task::spawn_local(async move {
-        loop {
-            let level = *control.borrow_and_update();
-            stops.iter().for_each(|stop| stop.raise(level));
-            if control.changed().await.is_err() {
-                return;
-            }
-        }
-    });
-    hand_over(shared, &around, &mut scenarios).await;
-    listener.abort();
+    hand_over(shared, LegRunner::new(shared, around, data, shard)).await;
     Ok(())
 }
 
 /// Sessions for the users that open scenarios have from the start. Building one takes as long as a fast request: a worker
 /// that builds hundreds of them while arrivals are due is late for all of those.
-fn prepared_sessions(shared: &Shared, index: usize) -> Vec<Session> {
+fn prepared_sessions(shared: &Shared, scenarios: &[Scenario], shard: Shard) -> Vec<Session> {
     let Some(target) = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok())
     else {
         return Vec::new();
     };
-    let shard = Shard { index: index as u64, count: shared.plan.threads as u64 };
-    let pools = shared.plan.scenarios.iter().map(|scenario| match &scenario.executor {
+    let pools = scenarios.iter().map(|scenario| match &scenario.executor {
         Executor::ConstantArrivalRate { pre_allocated_vus, .. }
         | Executor::RampingArrivalRate { pre_allocated_vus, .. } => *pre_allocated_vus,
         _ => 0,
@@ -172,16 +139,33 @@ fn prepared_sessions(shared: &Shared, index: usize) -> Vec<Session> {
     (0..count).map(make).collect()
 }
 
-/// Hands a window over each second until all scenarios have ended, then the last one.
-async fn hand_over(shared: &Shared, around: &Surroundings, scenarios: &mut JoinSet<()>) {
+/// What the worker does next.
+enum Event {
+    Second,
+    Orders(bool),
+    LegEnded(LegIndex),
+}
+
+/// Does what is ordered, and hands a window over each second and at the end of each leg, until no more legs come.
+async fn hand_over(shared: &Shared, mut legs: LegRunner<'_>) {
+    let around = legs.around.clone();
+    let mut orders = shared.orders.clone();
     let mut next = WINDOW;
     let mut has_told = false;
-    loop {
-        let ended = tokio::select! {
+    let mut may_come = legs.follow(&orders.borrow_and_update().clone());
+    while may_come || legs.is_running() {
+        let event = tokio::select! {
             biased;
-            () = tokio::time::sleep_until(around.clock.instant(next)) => false,
-            () = async { while scenarios.join_next().await.is_some() {} } => true,
+            () = tokio::time::sleep_until(around.clock.instant(next)) => Event::Second,
+            changed = orders.changed(), if may_come => Event::Orders(changed.is_ok()),
+            Some(index) = legs.ended() => Event::LegEnded(index),
         };
+        if let Event::Orders(is_led) = event {
+            let seen = orders.borrow_and_update().clone();
+            prepare_sessions(shared, &legs, &seen);
+            may_come = legs.follow(&seen) && is_led;
+            continue;
+        }
         if around.script_error.get() && !has_told {
             has_told = true;
             let _ = shared.messages.send(WorkerMessage::ScriptError).await;
@@ -190,11 +174,22 @@ async fn hand_over(shared: &Shared, around: &Surroundings, scenarios: &mut JoinS
         let window = Window { busy, ..around.recorder.take() };
         // Waiting for a place in the channel costs nothing but a longer window: users go on meanwhile.
         let _ = shared.messages.send(WorkerMessage::Window(Box::new(window))).await;
-        if ended {
-            return;
+        match event {
+            Event::LegEnded(index) => {
+                let _ = shared.messages.send(WorkerMessage::LegEnded(index)).await;
+            }
+            Event::Second | Event::Orders(_) => {
+                next = Duration::from_secs(around.clock.now().as_secs() + 1);
+            }
         }
-        let seconds = around.clock.now().as_secs() + 1;
-        next = Duration::from_secs(seconds);
+    }
+}
+
+/// Sessions for the users of legs that are about to begin.
+fn prepare_sessions(shared: &Shared, legs: &LegRunner<'_>, orders: &Orders) {
+    for leg in orders.legs.iter().skip(legs.begun()) {
+        let sessions = prepared_sessions(shared, leg.scenarios(), legs.shard);
+        legs.around.prepared.borrow_mut().extend(sessions);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::metric::window::RequestCell;
 use crate::metric::{
     CustomSink, Exemplar, Histogram, IterationStats, MetricKind, RequestStats, Totals, Window,
 };
-use crate::plan::{Executor, Plan};
+use crate::plan::{Executor, Plan, Scenario};
 use crate::record::{
     CheckRecord, Findings, MetricRecord, PhaseRecord, ResourceSample, RunRecord, RunStatus,
     StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
@@ -32,6 +32,8 @@ pub struct Aggregator {
     aborting: Vec<bool>,
     seq: u64,
     last_at: Duration,
+    /// Phases are added as legs begin: nobody knows when it ends.
+    is_in_legs: bool,
 }
 
 /// A named span of the run, over all scenarios that have it.
@@ -56,7 +58,7 @@ impl Aggregator {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         Self {
-            phases: phases_of(&plan),
+            phases: phases_of(&plan.scenarios),
             aborting: vec![false; plan.thresholds.len()],
             plan,
             totals: Totals::default(),
@@ -66,7 +68,37 @@ impl Aggregator {
             workers: BTreeMap::new(),
             seq: 0,
             last_at: Duration::ZERO,
+            is_in_legs: false,
         }
+    }
+
+    /// An aggregator for a run whose scenarios come leg by leg; of `plan` only thresholds count.
+    #[must_use]
+    pub fn in_legs(plan: Arc<Plan>) -> Self {
+        Self { phases: Vec::new(), is_in_legs: true, ..Self::new(plan) }
+    }
+
+    /// Takes note of the phases of a leg.
+    pub fn add_leg(&mut self, scenarios: &[Scenario]) {
+        self.phases.extend(phases_of(scenarios));
+    }
+
+    /// Takes note that what was planned after `at` did not take place.
+    pub fn cut_leg(&mut self, at: Duration) {
+        self.phases.retain(|phase| phase.start < at);
+        self.phases.iter_mut().for_each(|phase| phase.end = phase.end.min(at));
+    }
+
+    /// Everything observed so far.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// All resource samples so far.
+    #[must_use]
+    pub fn resources(&self) -> &[ResourceSample] {
+        &self.all_resources
     }
 
     /// Takes in what one worker observed.
@@ -114,7 +146,7 @@ impl Aggregator {
             at,
             interval: at.saturating_sub(self.last_at),
             phase: self.phase_at(at),
-            planned_end: self.plan.duration(),
+            planned_end: (!self.is_in_legs).then(|| self.plan.duration()).flatten(),
             progress: self.progress(at),
             vus: gauges.vus,
             in_flight: gauges.in_flight,
@@ -190,6 +222,9 @@ impl Aggregator {
     }
 
     fn progress(&self, at: Duration) -> Option<f64> {
+        if self.is_in_legs {
+            return None;
+        }
         if let Some(end) = self.plan.duration() {
             return (!end.is_zero()).then(|| (at.as_secs_f64() / end.as_secs_f64()).min(1.0));
         }
@@ -274,7 +309,8 @@ impl Aggregator {
             .enumerate()
             .filter(|(_, phase)| phase.start <= at)
             .map(|(index, phase)| {
-                let end = if index == last { at } else { phase.end.min(at) };
+                let is_open = index == last && !self.is_in_legs;
+                let end = if is_open { at } else { phase.end.min(at) };
                 let stats = requests.remove(&phase.name).unwrap_or_default();
                 record(phase, end, stats, iterations.remove(&phase.name).unwrap_or_default())
             })
@@ -450,9 +486,9 @@ fn metric_record(name: &str, sink: CustomSink) -> MetricRecord {
 }
 
 /// The phases of all scenarios by name, in the order of time.
-fn phases_of(plan: &Plan) -> Vec<Phase> {
+fn phases_of(scenarios: &[Scenario]) -> Vec<Phase> {
     let mut phases: Vec<Phase> = Vec::new();
-    for scenario in &plan.scenarios {
+    for scenario in scenarios {
         for span in &scenario.phases {
             let (start, end) = (scenario.start_time + span.start, scenario.start_time + span.end);
             match phases.iter_mut().find(|phase| *phase.name == *span.name) {

@@ -255,11 +255,7 @@ impl Reader<'_> {
 
     /// Users from the start and at most, for an open load whose highest rate is `top` per second.
     fn pool(&mut self, top: f64) -> (u64, u64) {
-        let wished = self.load.vus;
-        let enough = ((top * COVERED_RESPONSE_S).ceil() as u64).clamp(1, MOST_ADDED_VUS);
-        let max_vus = self.load.max_vus.unwrap_or_else(|| enough.max(wished.unwrap_or(0)));
-        let second = (top.ceil() as u64).clamp(1, MOST_PRE_ALLOCATED_VUS);
-        let vus = wished.unwrap_or_else(|| second.min(max_vus));
+        let (vus, max_vus) = pool(top, self.load.vus, self.load.max_vus);
         if vus > max_vus {
             self.problems.push(PlanError::MaxBelowVus { max_vus, vus });
         }
@@ -332,6 +328,14 @@ impl Reader<'_> {
         self.problems.push(problem);
         None
     }
+}
+
+/// Users from the start and at most, for an open load whose highest rate is `top` per second, unless they are wished for.
+pub(super) fn pool(top: f64, vus: Option<u64>, max_vus: Option<u64>) -> (u64, u64) {
+    let enough = ((top * COVERED_RESPONSE_S).ceil() as u64).clamp(1, MOST_ADDED_VUS);
+    let max_vus = max_vus.unwrap_or_else(|| enough.max(vus.unwrap_or(0)));
+    let second = (top.ceil() as u64).clamp(1, MOST_PRE_ALLOCATED_VUS);
+    (vus.unwrap_or_else(|| second.min(max_vus)), max_vus)
 }
 
 /// A duration times a scale, which is finite and above 0.

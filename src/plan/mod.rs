@@ -13,6 +13,7 @@ mod http;
 pub mod lay;
 pub mod layers;
 mod load;
+pub mod probe;
 mod profile;
 pub mod resolve;
 mod scenario;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;
+pub use probe::{Probe, ProbeLoad};
 pub use resolve::{ResolveContext, resolve};
 pub use step_name::step_name;
 

@@ -141,7 +141,9 @@ impl Observer {
             };
             match message {
                 Some(RunMessage::Window(window)) => observed.add(&window),
-                Some(RunMessage::Started(_) | RunMessage::ScriptError) => {}
+                Some(
+                    RunMessage::Started(_) | RunMessage::LegEnded(_) | RunMessage::ScriptError,
+                ) => {}
                 Some(RunMessage::Ended(Err(error))) => return Err(halt_of(&error)),
                 Some(RunMessage::Ended(Ok(()))) | None => break,
             }

@@ -1,6 +1,7 @@
 //! What was typed: verbs and options, as `clap` reads them. What they mean is in `settings`.
 
 mod run;
+mod stress;
 mod values;
 
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use run::{
     EngineArgs, HttpArgs, JudgeArgs, LoadArgs, OutputArgs, RequestArgs, RunArgs, TargetArgs,
 };
-pub use values::{OutputSpec, ReportFile, ReportKind, ThresholdText};
+pub use stress::{SearchArgs, StrategyArg, StressArgs};
+pub use values::{LoadRange, OutputSpec, ReportFile, ReportKind, ThresholdText};
 
 use super::exit::ExitCode;
 
@@ -61,6 +63,8 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Run a script, or request one URL over and over
     Run(Box<RunArgs>),
+    /// Find the load at which the target breaks, the load it bears, and what gives first
+    Stress(Box<StressArgs>),
     /// Compile a script, and run one iteration with every request shown
     Check(Box<CheckArgs>),
     /// Write a starter script

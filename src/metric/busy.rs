@@ -18,7 +18,8 @@ pub struct BusyShares {
 struct Worker {
     at: Duration,
     busy: Duration,
-    shares: Vec<f64>,
+    /// The end of each window, and the share in it.
+    shares: Vec<(Duration, f64)>,
 }
 
 impl BusyShares {
@@ -30,14 +31,26 @@ impl BusyShares {
             return;
         }
         let busy = window.busy.saturating_sub(worker.busy);
-        worker.shares.push((busy.as_secs_f64() / length.as_secs_f64()).min(1.0));
+        let share = (busy.as_secs_f64() / length.as_secs_f64()).min(1.0);
+        worker.shares.push((window.at, share));
         (worker.at, worker.busy) = (window.at, window.busy);
     }
 
     /// For each worker its busy share in each window, 0..=1, in the order of time.
     #[must_use]
     pub fn by_worker(&self) -> Vec<Vec<f64>> {
-        self.workers.values().map(|worker| worker.shares.clone()).collect()
+        self.between(Duration::ZERO, Duration::MAX)
+    }
+
+    /// The same of the windows that ended after `from`, and at the latest at `until`, from the start of the run.
+    #[must_use]
+    pub fn between(&self, from: Duration, until: Duration) -> Vec<Vec<f64>> {
+        let within = |at: Duration| at > from && at <= until;
+        let of_worker = |worker: &Worker| {
+            let shares = worker.shares.iter().filter(|(at, _)| within(*at));
+            shares.map(|(_, share)| *share).collect()
+        };
+        self.workers.values().map(of_worker).collect()
     }
 }
 
@@ -57,5 +70,8 @@ mod tests {
             .iter()
             .for_each(|window| shares.add(window));
         assert_eq!(shares.by_worker(), [[0.25, 0.75, 0.0]]);
+        let seconds =
+            |from, until| shares.between(Duration::from_secs(from), Duration::from_secs(until));
+        assert_eq!(seconds(1, 2), [[0.75]]);
     }
 }

@@ -7,6 +7,7 @@ use crate::analysis::percentile::Interval as PercentileInterval;
 use crate::analysis::recovery::Recovery;
 use crate::analysis::steady::Steadiness;
 use crate::analysis::validity::Validity;
+use crate::record::StressFinding;
 
 /// What was found out about a run. Nothing of a run that has not ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Findings {
     pub exposure: Option<Exposure>,
     /// The interval of the 99th percentile of all response times, at 95 %.
     pub p99_interval: Option<PercentileInterval>,
+    /// What a search for the breaking point, or a sweep, came to.
+    pub stress: Option<StressFinding>,
 }
 
 /// The course of one phase of constant load.

@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 pub mod redact;
 pub mod row;
 pub mod run_id;
+pub mod stress;
 pub mod times;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,10 @@ pub use findings::{Findings, GeneratorFigures, RecoveryFinding, SteadinessFindin
 pub use redact::redacted;
 pub use row::{RunRow, load_label};
 pub use run_id::new_run_id;
+pub use stress::{
+    Breakdown, Capacity, ProbePurpose, ProbeRecord, ProbeVerdict, StressFinding, StressState,
+    Sustainable,
+};
 pub use times::TimesRecord;
 
 /// Version of the record's JSON; raised when a field changes its meaning.

@@ -15,6 +15,7 @@ mod json;
 mod markdown;
 mod sections;
 mod show;
+mod stress;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use format::{Format, UnknownFormat};
 pub use history::history;
 pub use json::{json, json_list};
 pub use markdown::markdown;
+pub use stress::{probe_line, rate_in_words, stress_answer};
 pub use summary::summary;
 
 use crate::record::RunRecord;

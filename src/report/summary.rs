@@ -1,8 +1,8 @@
 //! A run as text: what stands on the terminal at its end, and what `report ID` shows again.
 
 use super::grid::Grid;
-use super::view::{ResourceView, RunView};
-use super::{TextOptions, sections, show};
+use super::view::{ResourceView, RunView, StressView};
+use super::{TextOptions, sections, show, stress};
 use crate::analysis::steady::SteadyLabel;
 use crate::metric::Quantile;
 use crate::record::{RunRecord, RunStatus, SteadinessFinding, Verdict};
@@ -19,8 +19,19 @@ const DEFAULT_DB: &str = "rhaid.db";
 const TIMES: &str =
     "http_req_response_time, from when a request was due; svc: http_req_duration, on the wire";
 /// Columns that give way on a narrow terminal, first the first.
-const LEAST_NEEDED: [&str; 8] =
-    ["svc p50", "svc p95", "min", "dropped", "avg", "p99.9", "svc p99", "max"];
+const LEAST_NEEDED: [&str; 11] = [
+    "svc p50",
+    "svc p95",
+    "min",
+    "dropped",
+    "avg",
+    "p99.9",
+    "svc p99",
+    "max",
+    "lag p99",
+    "in flight",
+    "growth/s",
+];
 
 /// The summary of a run, with a final line break.
 #[must_use]
@@ -30,9 +41,16 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.title(&view);
     page.thresholds(&view);
     page.verdict(&view);
+    if let Some(found) = &view.stress {
+        page.stress(found);
+    }
     page.table(&format!("steps: {TIMES}"), &page.fitted(sections::steps(&view)));
-    page.table(&format!("phases: {TIMES}"), &page.fitted(sections::phases(&view)));
-    for phase in view.phases.iter().filter(|phase| phase.steps.len() > 1) {
+    // The phases of a search are its probes, which have a table of their own.
+    let phases = if view.stress.is_none() { &view.phases[..] } else { &[] };
+    if !phases.is_empty() {
+        page.table(&format!("phases: {TIMES}"), &page.fitted(sections::phases(&view)));
+    }
+    for phase in phases.iter().filter(|phase| phase.steps.len() > 1) {
         page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
     }
     page.course(&view);
@@ -179,6 +197,16 @@ impl Page<'_> {
             line.push_str(word);
         }
         self.line(&format!("{lead}{line}"));
+    }
+
+    fn stress(&mut self, found: &StressView) {
+        self.heading("capacity");
+        let answer = self.paint(BOLD, &stress::stress_answer(&found.finding));
+        self.line(&format!("  {answer}"));
+        for remark in stress::remarks(&found.finding) {
+            self.wrapped("  ", &remark);
+        }
+        self.table("probes", &self.fitted(stress::probes(&found.finding)));
     }
 
     fn checks(&mut self, view: &RunView) {

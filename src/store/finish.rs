@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params};
 use super::codec::{Precision, as_stored, to_json, word};
 use super::flush::{self, Flusher};
 use super::process::Process;
-use super::{lists, open, slices};
+use super::{lists, open, slices, stress};
 use crate::clock;
 use crate::metric::Histogram;
 use crate::pipeline::{RunHead, Snapshot};
@@ -115,6 +115,9 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     lists::replace_errors(connection, run, &record.errors)?;
     lists::replace_thresholds(connection, run, &record.thresholds)?;
     lists::replace_exemplars(connection, run, &record.exemplars)?;
+    if let Some(found) = &record.findings.stress {
+        stress::replace(connection, run, found)?;
+    }
     if record.resources.is_empty() {
         // Whoever made the record did not keep the samples; those of the seconds are here already.
         return Ok(());

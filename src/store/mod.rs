@@ -18,6 +18,7 @@ mod output;
 mod process;
 mod seconds;
 mod slices;
+mod stress;
 #[cfg(test)]
 mod tests;
 

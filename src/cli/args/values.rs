@@ -34,6 +34,51 @@ pub(super) fn rate(text: &str) -> Result<crate::units::Rate, String> {
     }
 }
 
+/// A rate above zero; a plain number is per second.
+pub(super) fn rate_or_number(text: &str) -> Result<crate::units::Rate, String> {
+    if text.contains('/') { rate(text) } else { rate(&format!("{}/s", text.trim())) }
+}
+
+/// A share above zero and below one: `5%` or `0.05`.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let (digits, factor) = match text.trim().strip_suffix('%') {
+        Some(digits) => (digits.trim(), 0.01),
+        None => (text.trim(), 1.0),
+    };
+    let share = digits.parse::<f64>().map_err(|_| "write a share such as 5% or 0.05".to_owned())?;
+    let share = share * factor;
+    if share > 0.0 && share < 1.0 {
+        Ok(share)
+    } else {
+        Err("it must be above 0% and below 100%, for example 5%".to_owned())
+    }
+}
+
+/// From one load to a higher one, both above zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoadRange {
+    /// The lowest.
+    pub from: f64,
+    /// The highest.
+    pub to: f64,
+}
+
+/// `10..1000`; both ends are taken in.
+pub(super) fn load_range(text: &str) -> Result<LoadRange, String> {
+    let (from, to) = text.split_once("..").ok_or("write the lowest and the highest: 10..1000")?;
+    let number = |text: &str| {
+        rate_or_number(text)
+            .map(crate::units::Rate::as_per_second)
+            .map_err(|why| format!("{text:?}: {why}"))
+    };
+    let (from, to) = (number(from)?, number(to.trim_start_matches('='))?);
+    if from <= to {
+        Ok(LoadRange { from, to })
+    } else {
+        Err(format!("the first is above the second: write {to}..{from}"))
+    }
+}
+
 /// A size in bytes.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     crate::units::parse_bytes(text).map_err(|error| error.reason)

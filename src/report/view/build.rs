@@ -10,7 +10,7 @@ use super::times::{per_second, ratio, to_ms, to_s};
 use super::{
     ErrorGroup, ErrorView, ExemplarView, FigureUnit, FirstOnConnectionView, IterationsView,
     MetricView, PhaseView, RequestTimesView, RequestsView, ResourcesView, RunView, SignalView,
-    StepView, ThresholdView, TimesView, TotalsView, ValidityView,
+    StepView, StressView, ThresholdView, TimesView, TotalsView, ValidityView,
 };
 use crate::clock;
 use crate::metric::sink::{ErrorKey, ErrorStats};
@@ -57,6 +57,7 @@ impl RunView {
             steadiness: record.findings.steadiness.iter().map(steadiness).collect(),
             exposure: record.findings.exposure,
             p99_interval: record.findings.p99_interval,
+            stress: record.findings.stress.as_ref().map(StressView::of),
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }

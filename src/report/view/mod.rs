@@ -5,6 +5,7 @@
 
 mod build;
 mod resources;
+mod stress;
 pub(super) mod times;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use resources::{MaxLast, MeanMax, ResourceSampleView, ResourceView, ResourcesView};
+pub use stress::{StressHead, StressView};
 pub use times::{AtLeast, TimesView};
 
 pub(super) use build::{rfc3339, word};
@@ -88,6 +90,9 @@ pub struct RunView {
     pub exposure: Option<Exposure>,
     /// The interval of the 99th percentile of all response times, at 95 %.
     pub p99_interval: Option<PercentileInterval>,
+    /// What a search for the breaking point came to; its fields stand beside these, and are missing in other runs.
+    #[serde(flatten)]
+    pub stress: Option<StressView>,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,

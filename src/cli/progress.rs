@@ -15,7 +15,8 @@ pub use line::ProgressLine;
 
 use super::printer::{Printer, harmless, plural};
 use crate::pipeline::{Output, OutputError, RunHead, Snapshot};
-use crate::record::RunRecord;
+use crate::plan::TestType;
+use crate::record::{RunRecord, load_label};
 use crate::units::show_span;
 
 /// Shows the progress of one run.
@@ -86,6 +87,10 @@ impl Drop for Progress {
 
 /// `running checkout: up to 20 VUs for 2m, run 01JD…`
 fn opening(head: &RunHead) -> String {
+    if head.test_type != TestType::Load {
+        // Its load is what it finds out.
+        return format!("running {}: {}, run {}", head.name, load_label(&head.plan), head.run_id);
+    }
     let users = plural(head.plan.max_vus(), "VU");
     let length =
         head.plan.duration().map_or_else(String::new, |d| format!(" for {}", show_span(d)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{RunRecord, RunStatus};
 use crate::metric::{Histogram, Quantile};
 use crate::plan::{Executor, Plan, TestType};
+use crate::units::Rate;
 
 /// A run in a list. Times are response times over all steps; `None` where there are too few samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +95,12 @@ pub fn load_label(plan: &Plan) -> String {
             closed => vus += closed.max_vus(),
         }
     }
+    if plan.test_type == TestType::Stress {
+        // The plan has the first load; how far it goes is what the search finds.
+        return format!("probes from {}", Rate::per_second(rate_per_s).unwrap_or_default());
+    }
     let users = || format!("{vus} VU{}", if vus == 1 { "" } else { "s" });
-    let rate = crate::units::Rate::per_second(rate_per_s).map(|rate| rate.to_string());
+    let rate = Rate::per_second(rate_per_s).map(|rate| rate.to_string());
     match (vus, rate.filter(|_| rate_per_s > 0.0)) {
         (0, Some(rate)) => rate,
         (_, Some(rate)) => format!("{} + {rate}", users()),
@@ -115,5 +120,7 @@ mod tests {
         let mut both = fixture::plan();
         both.scenarios.extend(fixture::open_plan().scenarios);
         assert_eq!(load_label(&both), "20 VUs + 200/s");
+        let search = Plan { test_type: TestType::Stress, ..fixture::open_plan() };
+        assert_eq!(load_label(&search), "probes from 200/s");
     }
 }

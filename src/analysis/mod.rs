@@ -14,4 +14,5 @@ pub mod proportion;
 pub mod recovery;
 pub mod steady;
 pub mod trend;
+pub mod usl;
 pub mod validity;

@@ -24,6 +24,8 @@ const FEWEST_LOADS: usize = 3;
 const DRAWS: usize = 300;
 /// A peak whose interval is wider than this ratio, or reaches further beyond the largest load, is not determined.
 const VAGUE: f64 = 2.0;
+/// An interval that reaches so many times the largest load has no end worth a figure.
+const FAR: f64 = 20.0;
 /// So many times the largest load is as good as never.
 const NEVER: f64 = 1e6;
 
@@ -189,16 +191,17 @@ fn peak(best: Vector, points: &[(f64, f64)], residual: f64) -> Result<UslPeak, S
 impl UslPeak {
     /// The peak, if it is narrow enough and near enough to the points from `smallest_n` to `largest_n`.
     fn determined(self, smallest_n: f64, largest_n: f64) -> Result<Self, String> {
-        let show = |n: f64| match n {
-            n if n >= 100.0 * largest_n => "far beyond any load that was tried".to_owned(),
-            n if n >= 10.0 => format!("{n:.0}"),
-            n => format!("{n:.1}"),
-        };
+        let show = |n: f64| if n >= 10.0 { format!("{n:.0}") } else { format!("{n:.1}") };
         let (lower, upper, largest) = (show(self.n_lower), show(self.n_upper), show(largest_n));
         if self.n_upper < smallest_n {
             return Err(
                 "peak not determined: throughput falls from the smallest load on".to_owned()
             );
+        }
+        if self.n_upper > FAR * largest_n {
+            return Err(format!(
+                "peak not determined: it may lie far beyond {largest}, the largest load"
+            ));
         }
         if self.n_upper > VAGUE * largest_n {
             return Err(format!(

@@ -8,6 +8,7 @@ pub mod arrival_law;
 pub mod batch_trend;
 pub mod bootstrap;
 pub mod exposure;
+pub mod knee;
 pub mod kneedle;
 pub mod little;
 pub mod load_point;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::knee::Knee;
 use crate::analysis::validity::Verdict;
 use crate::plan::ProbeLoad;
 
@@ -198,6 +199,8 @@ pub struct StressFinding {
     pub capacity: Option<Capacity>,
     /// What was out of the ordinary, a sentence each.
     pub irregular: Vec<String>,
+    /// Where it begins to suffer, by every definition; `None` without two loads.
+    pub knee: Option<Knee>,
     /// Whether the generator was the limit; then the bounds say nothing of the target.
     pub is_generator_limited: bool,
     /// Every probe.

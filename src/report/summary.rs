@@ -207,6 +207,10 @@ impl Page<'_> {
             self.wrapped("  ", &remark);
         }
         self.table("probes", &self.fitted(stress::probes(&found.finding)));
+        if let Some(knee) = &found.finding.knee {
+            self.heading("knee");
+            knee.words.iter().for_each(|words| self.wrapped("  ", words));
+        }
     }
 
     fn checks(&mut self, view: &RunView) {

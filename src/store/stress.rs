@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, named_params};
 
+use super::codec::to_json;
 use crate::plan::ProbeLoad;
 use crate::record::{ProbeRecord, StressFinding};
 
@@ -14,6 +15,7 @@ pub(super) fn replace(
 ) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM stress_results WHERE run_id = ?1", [run])?;
     connection.execute("DELETE FROM probes WHERE run_id = ?1", [run])?;
+    let usl = found.knee.as_ref().and_then(|knee| knee.usl.as_ref());
     let sustainable = found.max_sustainable.as_ref();
     connection.execute(
         "INSERT INTO stress_results (run_id, unit, max_sustainable, max_sustainable_lower, max_sustainable_upper,
@@ -28,9 +30,9 @@ pub(super) fn replace(
             ":upper": sustainable.and_then(|s| s.upper),
             ":breakdown": found.breakdown.as_ref().map(|b| b.value),
             ":breakdown_lower": found.breakdown.as_ref().and_then(|b| b.lower),
-            ":knee": None::<f64>,
+            ":knee": found.knee.as_ref().and_then(|knee| knee.power_point.as_ref()).map(|point| point.load),
             ":bottleneck": None::<String>,
-            ":usl": None::<String>,
+            ":usl": usl.map(to_json).transpose()?,
         },
     )?;
     found.probes.iter().try_for_each(|probe| insert_probe(connection, run, probe))

@@ -3,11 +3,24 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::measure::Measured;
+use super::measure::{self, Measured};
 use super::settings::StressSettings;
-use crate::metric::Slice;
-use crate::plan::{Probe, ProbeLoad};
-use crate::record::{ProbePurpose, ProbeRecord, StressFinding, StressState};
+use crate::analysis::search::{
+    ArrivalProcess, Bounds, Drift, Goal, Irregular, LossKind, Next, Outcome, Purpose, Search,
+    SearchSettings, Strategy, Trial, VerdictKind, drift,
+};
+use crate::cli::args::StrategyArg;
+use crate::metric::{Quantile, Slice};
+use crate::plan::{Arrival, Probe, ProbeLoad};
+use crate::record::{
+    Breakdown, Capacity, ProbePurpose, ProbeRecord, ProbeVerdict, StressFinding, Sustainable,
+};
+
+/// Trials at one load together take up to this many times one of them.
+const TRIALS_AT_A_LOAD: u32 = 7;
+/// Places of the goals in the settings.
+const SUSTAINABLE: usize = 0;
+const BREAKDOWN: usize = 1;
 
 /// The next probe.
 #[derive(Debug, Clone)]
@@ -23,79 +36,233 @@ pub(super) struct Wanted {
 /// Says what to probe.
 #[derive(Debug)]
 pub(super) struct Guide {
-    sweep: VecDeque<ProbeLoad>,
-    probe: Duration,
+    way: Way,
+    arrivals: ArrivalProcess,
+    /// To be made again: something else than the target spoilt it.
+    again: Option<Wanted>,
     limited: Option<String>,
+}
+
+#[derive(Debug)]
+enum Way {
+    Sweep { left: VecDeque<ProbeLoad>, length: Duration },
+    Search { search: Box<Search>, good_after: Duration, outcome: Option<Outcome> },
 }
 
 impl Guide {
     pub(super) fn new(settings: &StressSettings) -> Self {
-        Self {
-            sweep: settings.sweep.iter().copied().collect(),
-            probe: settings.probe,
-            limited: None,
-        }
+        let left: VecDeque<ProbeLoad> = settings.sweep.iter().copied().collect();
+        let way = if left.is_empty() {
+            let search = Box::new(Search::new(search_settings(settings)));
+            Way::Search { search, good_after: Duration::ZERO, outcome: None }
+        } else {
+            Way::Sweep { left, length: settings.probe }
+        };
+        let arrivals = match settings.arrival {
+            Arrival::Poisson => ArrivalProcess::Poisson,
+            Arrival::Constant => ArrivalProcess::Constant,
+        };
+        Self { way, arrivals, again: None, limited: None }
     }
 
-    pub(super) fn next(&mut self, _now: Duration) -> Option<Wanted> {
+    /// The next probe; `None` when all is known that can be.
+    pub(super) fn next(&mut self) -> Option<Wanted> {
+        if let Some(again) = self.again.take() {
+            return Some(again);
+        }
         if self.limited.is_some() {
             return None;
         }
-        let load = self.sweep.pop_front()?;
-        Some(Wanted {
-            load,
-            purpose: ProbePurpose::Sweep,
-            length: self.probe,
-            rest: Duration::ZERO,
-        })
+        match &mut self.way {
+            Way::Sweep { left, length } => {
+                let (load, length) = (left.pop_front()?, *length);
+                Some(Wanted { load, purpose: ProbePurpose::Sweep, length, rest: Duration::ZERO })
+            }
+            Way::Search { search, good_after, outcome } => {
+                let mut rest = Duration::ZERO;
+                loop {
+                    match search.next() {
+                        Next::Idle(time) => rest += time,
+                        Next::Done(found) => {
+                            *outcome = Some(found);
+                            return None;
+                        }
+                        Next::Trial(request) => {
+                            *good_after = request.good_after;
+                            return Some(Wanted {
+                                load: ProbeLoad::PerSecond(request.load_per_s),
+                                purpose: purpose(request.purpose),
+                                length: request.duration,
+                                rest,
+                            });
+                        }
+                    }
+                }
+            }
+        }
     }
 
+    /// What is still searched: from the highest load that is borne to the lowest that breaks, iterations a second.
     pub(super) fn bounds(&self) -> (Option<f64>, Option<f64>) {
-        (None, None)
+        match &self.way {
+            Way::Sweep { .. } => (None, None),
+            Way::Search { search, .. } => {
+                (search.bounds(SUSTAINABLE).lower_per_s, search.bounds(BREAKDOWN).upper_per_s)
+            }
+        }
     }
 
-    pub(super) fn generator_limited(&mut self, _record: &mut ProbeRecord, why: String) {
+    /// The probe told nothing: the same once more.
+    pub(super) fn repeat(&mut self, wanted: Wanted) {
+        self.again = Some(wanted);
+    }
+
+    /// The generator cannot make this load: nothing higher is tried.
+    pub(super) fn give_up(&mut self, why: String) {
         self.limited = Some(why);
+        self.again = None;
     }
 
+    /// Takes in a probe, and writes what it means into its record.
     pub(super) fn conclude(
         &mut self,
-        _measured: &Measured,
-        _record: &mut ProbeRecord,
-        _settings: &StressSettings,
+        measured: &Measured,
+        record: &mut ProbeRecord,
+        elapsed: Duration,
     ) {
+        let drift = self.drift(measured, record.offered_per_s);
+        record.growth_per_s = drift.map(|drift| drift.growth_per_s);
+        record.growth_error_per_s = drift.map(|drift| drift.standard_error_per_s);
+        let (Way::Search { search, .. }, ProbeLoad::PerSecond(load_per_s)) =
+            (&mut self.way, record.load)
+        else {
+            return;
+        };
+        let planned = measured.requests_due();
+        let verdict = search.record(Trial {
+            load_per_s,
+            duration: measured.asked,
+            elapsed,
+            planned,
+            errors: share_of(measured.error_ratio(), planned),
+            slow: share_of(measured.objective_loss_ratio() - measured.error_ratio(), planned),
+            drift,
+            goodput_per_s: measured.achieved_per_s(),
+            completed_per_s: measured.achieved_per_s(),
+            response_p50: measured.requests.response_time.quantile(Quantile::P50),
+            response_p99: measured.requests.response_time.quantile(Quantile::P99),
+            generator_limited: None,
+            first_failure: measured.failure.clone(),
+        });
+        record.reason = verdict.reason;
+        record.verdict = match (record.purpose, verdict.kind) {
+            (ProbePurpose::WarmUp | ProbePurpose::Canary, _) | (_, VerdictKind::NotCounted) => {
+                ProbeVerdict::NotJudged
+            }
+            (_, VerdictKind::Low) => ProbeVerdict::Bears,
+            (_, VerdictKind::High) if verdict.high_goals.contains(&BREAKDOWN) => {
+                ProbeVerdict::TooHigh
+            }
+            (_, VerdictKind::High) => ProbeVerdict::OverObjective,
+        };
     }
 
+    fn drift(&self, measured: &Measured, offered_per_s: f64) -> Option<Drift> {
+        drift(&measured.outstanding(), offered_per_s, self.arrivals)
+    }
+
+    /// Whether the whole seconds of a probe so far decide it.
     pub(super) fn has_seen_enough(
         &mut self,
-        _probe: &Probe,
-        _slices: &[Slice],
-        _backlog: &[u64],
+        probe: &Probe,
+        slices: &[Slice],
+        backlog: &[u64],
     ) -> bool {
-        false
+        let (Way::Search { search, good_after, .. }, ProbeLoad::PerSecond(load_per_s)) =
+            (&self.way, probe.load)
+        else {
+            return false;
+        };
+        let outstanding = measure::outstanding(slices, backlog);
+        let drift = drift(&outstanding, load_per_s, self.arrivals);
+        search.is_clear(slices, drift, *good_after)
     }
 
-    pub(super) fn finding(
-        self,
-        state: StressState,
-        settings: &StressSettings,
-        per_iteration: f64,
-        probes: Vec<ProbeRecord>,
-    ) -> StressFinding {
-        StressFinding {
-            state,
+    /// What was found, in requests a second. Before the end it is as far as the search came.
+    pub(super) fn finding(self, settings: &StressSettings, per_iteration: f64) -> StressFinding {
+        let mut found = StressFinding {
             strategy: "sweep".to_owned(),
             objective: settings.objective.as_ref().map(|objective| objective.text.clone()),
             error_threshold: settings.error_threshold,
-            requests_per_iteration: per_iteration,
             is_generator_limited: self.limited.is_some(),
-            irregular: self
-                .limited
-                .into_iter()
-                .map(|why| format!("generator limited: {why}"))
-                .collect(),
-            probes,
+            irregular: self.limited.iter().map(|why| format!("generator limited: {why}")).collect(),
             ..StressFinding::default()
-        }
+        };
+        let Way::Search { search, outcome, .. } = self.way else { return found };
+        let outcome = outcome.unwrap_or_else(|| search.outcome());
+        found.strategy = match settings.strategy {
+            StrategyArg::Mlr => "mlr".to_owned(),
+            StrategyArg::Bisect => "bisect".to_owned(),
+        };
+        let per_s = |iterations_per_s: f64| iterations_per_s * per_iteration;
+        found.max_sustainable = outcome.max_sustainable.map(|found| Sustainable {
+            // Successes are requests already.
+            value: found.goodput_per_s,
+            lower: per_s(found.lower_per_s),
+            upper: found.upper_per_s.map(per_s),
+            confirmed: found.confirmed,
+        });
+        found.breakdown = outcome.breakdown.map(|found| Breakdown {
+            value: per_s(found.load_per_s),
+            lower: found.lower_per_s.map(per_s),
+            first_failure: found.first_failure,
+        });
+        found.capacity = outcome.capacity_drift.map(|found| Capacity {
+            value: found.mu_hat_per_s,
+            standard_error: found.standard_error_per_s,
+            unstable_from: per_s(found.smallest_unstable_load_per_s),
+        });
+        found.is_generator_limited |=
+            outcome.irregular.iter().any(|odd| matches!(odd, Irregular::GeneratorLimitedAt { .. }));
+        found.irregular.extend(outcome.irregular.iter().map(ToString::to_string));
+        found
     }
+}
+
+fn search_settings(settings: &StressSettings) -> SearchSettings {
+    let defaults = SearchSettings::default();
+    SearchSettings {
+        goals: vec![
+            Goal { max_loss_ratio: settings.borne_loss, ..Goal::sustainable() },
+            Goal { max_loss_ratio: settings.error_threshold, ..Goal::breakdown() },
+        ],
+        strategy: match settings.strategy {
+            StrategyArg::Mlr => Strategy::MlrSearch,
+            StrategyArg::Bisect => Strategy::Bisect,
+        },
+        slo: settings.objective.as_ref().map(|objective| objective.limit),
+        start_load_per_s: settings.start_per_s,
+        min_load_per_s: defaults.min_load_per_s.min(settings.start_per_s),
+        max_load_per_s: settings.max_per_s,
+        width_ratio: settings.width,
+        trial_duration: settings.probe,
+        initial_duration: defaults.initial_duration.min(settings.probe),
+        duration_sum: settings.probe * TRIALS_AT_A_LOAD,
+        hold_duration: settings.hold,
+        max_duration: settings.max_duration,
+        ..defaults
+    }
+}
+
+fn purpose(purpose: Purpose) -> ProbePurpose {
+    match purpose {
+        Purpose::WarmUp => ProbePurpose::WarmUp,
+        Purpose::Search => ProbePurpose::Search,
+        Purpose::Canary => ProbePurpose::Canary,
+        Purpose::Hold => ProbePurpose::Hold,
+    }
+}
+
+fn share_of(ratio: f64, of: u64) -> u64 {
+    (ratio.max(0.0) * of as f64).round() as u64
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::guide::{Guide, Wanted};
 use super::measure::{self, Measured};
 use super::settings::StressSettings;
+use crate::analysis::knee::{LoadPoint, knee};
 use crate::cli::conduct::{Lead, Seen};
 use crate::cli::printer::Printer;
 use crate::plan::{Plan, Probe, ProbeLoad, Scenario};
@@ -13,6 +14,8 @@ use crate::report::probe_line;
 
 /// Between the decision for a probe and its start: sessions are built meanwhile.
 const LEAD_TIME: Duration = Duration::from_millis(200);
+/// Two whole seconds can be compared.
+const SHORTEST_PROBE: Duration = Duration::from_secs(2);
 /// The load is held for this long before it is measured, at least.
 const SHORTEST_SETTLE: Duration = Duration::from_secs(1);
 /// And at most.
@@ -28,7 +31,7 @@ const MOST_SPOILT: usize = 3;
 #[derive(Debug)]
 struct Current {
     probe: Probe,
-    purpose: ProbePurpose,
+    wanted: Wanted,
     number: usize,
     /// When it had shown enough.
     cut_at: Option<Duration>,
@@ -44,6 +47,8 @@ pub(super) struct StressLead<'a> {
     guide: Guide,
     current: Option<Current>,
     probes: Vec<ProbeRecord>,
+    /// The curve, a point for each probe that tells something.
+    points: Vec<LoadPoint>,
     /// Of all probes that the target bore: requests and iterations.
     made: (u64, u64),
     settle: Duration,
@@ -66,6 +71,7 @@ impl<'a> StressLead<'a> {
             guide: Guide::new(settings),
             current: None,
             probes: Vec::new(),
+            points: Vec::new(),
             made: (0, 0),
             settle: SHORTEST_SETTLE,
             spoilt: 0,
@@ -77,7 +83,14 @@ impl<'a> StressLead<'a> {
     pub(super) fn finding(self) -> StressFinding {
         let per_iteration = self.requests_per_iteration();
         let state = if self.is_over { StressState::Completed } else { StressState::Error };
-        self.guide.finding(state, self.settings, per_iteration, self.probes)
+        let points = by_load(self.points);
+        StressFinding {
+            knee: (points.len() > 1).then(|| knee(&points)),
+            probes: self.probes,
+            state,
+            requests_per_iteration: per_iteration,
+            ..self.guide.finding(self.settings, per_iteration)
+        }
     }
 
     fn requests_per_iteration(&self) -> f64 {
@@ -90,14 +103,19 @@ impl<'a> StressLead<'a> {
         let end = current.cut_at.unwrap_or(current.probe.end()).min(seen.now);
         let limit = self.settings.objective.as_ref().map(|objective| objective.limit);
         let measured = measure::measured(seen, &current.probe, end, limit, self.target_is_local);
-        let mut record = measured.record(current.number, current.purpose, &current.probe);
+        let mut record = measured.record(current.number, current.wanted.purpose, &current.probe);
         self.count(&measured);
         let per_iteration = self.requests_per_iteration();
         record.offered_per_s = match current.probe.load {
             ProbeLoad::PerSecond(per_s) => per_s * per_iteration,
             ProbeLoad::Users(_) => record.achieved_per_s,
         };
-        self.judge(&measured, &mut record);
+        if matches!(current.wanted.purpose, ProbePurpose::Search | ProbePurpose::Sweep | ProbePurpose::Hold)
+            && measured.iterations.planned > 0
+        {
+            self.points.push(measured.load_point(&current.probe, record.offered_per_s));
+        }
+        self.judge(&measured, &mut record, current, seen.now);
         let bounds = self.guide.bounds();
         record.bounds = (
             bounds.0.map(|per_s| per_s * per_iteration),
@@ -109,7 +127,13 @@ impl<'a> StressLead<'a> {
     }
 
     /// What a probe means, unless something else than the target made it what it is.
-    fn judge(&mut self, measured: &Measured, record: &mut ProbeRecord) {
+    fn judge(
+        &mut self,
+        measured: &Measured,
+        record: &mut ProbeRecord,
+        current: &Current,
+        now: Duration,
+    ) {
         if measured.iterations.planned == 0 {
             // A stop was called before anything was due.
             record.reason = "cut off before it began".to_owned();
@@ -117,14 +141,16 @@ impl<'a> StressLead<'a> {
         }
         if let Some(why) = measure::generator_limit(&measured.validity) {
             self.spoilt += 1;
-            record.reason = format!("not counted: {why}");
             if self.spoilt >= MOST_SPOILT {
-                self.guide.generator_limited(record, why);
+                self.guide.give_up(why.clone());
+            } else {
+                self.guide.repeat(current.wanted.clone());
             }
+            record.reason = format!("not counted: {why}");
             return;
         }
         self.spoilt = 0;
-        self.guide.conclude(measured, record, self.settings);
+        self.guide.conclude(measured, record, now.saturating_sub(current.probe.start));
     }
 
     fn count(&mut self, measured: &Measured) {
@@ -144,13 +170,13 @@ impl<'a> StressLead<'a> {
             // Whole seconds: the time axis is in seconds.
             start: Duration::from_secs(earliest.as_secs() + 1),
             settle: self.settle,
-            length: whole_seconds(wanted.length),
+            length: whole_seconds(wanted.length).max(SHORTEST_PROBE),
             drain: self.plan.http.timeout.min(LONGEST_DRAIN),
             settle_phase: SETTLING.to_owned(),
             phase: format!("probe {number}"),
         };
         let scenarios = probe.scenarios(self.plan);
-        self.current = Some(Current { probe, purpose: wanted.purpose, number, cut_at: None });
+        self.current = Some(Current { probe, wanted, number, cut_at: None });
         scenarios
     }
 }
@@ -160,7 +186,7 @@ impl Lead for StressLead<'_> {
         if let Some(current) = self.current.take() {
             self.conclude(&current, seen);
         }
-        match self.guide.next(seen.now) {
+        match self.guide.next() {
             Some(wanted) => self.begin(wanted, seen.now),
             None => {
                 self.is_over = true;
@@ -172,7 +198,7 @@ impl Lead for StressLead<'_> {
     fn has_seen_enough(&mut self, seen: &Seen<'_>) -> bool {
         let Some(current) = &mut self.current else { return false };
         let so_far = Duration::from_secs(seen.now.as_secs());
-        if current.purpose != ProbePurpose::Search || so_far >= current.probe.end() {
+        if current.wanted.purpose != ProbePurpose::Search || so_far >= current.probe.end() {
             return false;
         }
         let slices = measure::slices(seen.totals, &current.probe, so_far);
@@ -183,6 +209,36 @@ impl Lead for StressLead<'_> {
         }
         is_enough
     }
+}
+
+/// One point a load: probes at the same load are one longer probe, weighed by its seconds.
+fn by_load(points: Vec<LoadPoint>) -> Vec<LoadPoint> {
+    let mut merged: Vec<(LoadPoint, f64)> = Vec::new();
+    for point in points {
+        let weight = point.slices.len().max(1) as f64;
+        let is_same = |other: &LoadPoint| {
+            other.users == point.users
+                && (other.offered_per_s - point.offered_per_s).abs() < 0.005 * point.offered_per_s
+        };
+        match merged.iter_mut().find(|(other, _)| is_same(other)) {
+            Some((other, seconds)) => {
+                let share = weight / (*seconds + weight);
+                let mix = |a: f64, b: f64| a + (b - a) * share;
+                other.goodput_per_s = mix(other.goodput_per_s, point.goodput_per_s);
+                other.error_ratio = mix(other.error_ratio, point.error_ratio);
+                other.mean_in_flight = mix(other.mean_in_flight, point.mean_in_flight);
+                let mean = mix(other.response_mean.as_secs_f64(), point.response_mean.as_secs_f64());
+                other.response_mean = Duration::from_secs_f64(mean.max(0.0));
+                // Percentiles are not averaged: those of the worse probe stand.
+                other.response_p50 = other.response_p50.max(point.response_p50);
+                other.response_p99 = other.response_p99.max(point.response_p99);
+                other.slices.extend(point.slices);
+                *seconds += weight;
+            }
+            None => merged.push((point, weight)),
+        }
+    }
+    merged.into_iter().map(|(point, _)| point).collect()
 }
 
 /// Three times the slowest percent: what a load needs to show itself.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::analysis::knee::LoadPoint;
+use crate::analysis::search::Outstanding;
 use crate::analysis::validity::{Evidence, Signal, Validity, Verdict, judge};
 use crate::cli::conduct::Seen;
 use crate::metric::resource::ResourceUse;
@@ -23,6 +25,8 @@ pub(super) struct Measured {
     pub(super) slow: u64,
     /// How long it was measured.
     pub(super) length: Duration,
+    /// How long it was to be measured.
+    pub(super) asked: Duration,
     /// Its whole seconds.
     pub(super) slices: Vec<Slice>,
     /// Iterations that waited for a user at the end of each of these seconds.
@@ -50,6 +54,7 @@ pub(super) fn measured(
     Measured {
         slow: limit.map_or(0, |limit| slower(&requests, limit)),
         length: end.saturating_sub(probe.measured_from()),
+        asked: probe.length,
         failure: failure(seen.totals, &requests, &iterations, probe),
         requests,
         iterations,
@@ -76,6 +81,15 @@ pub(super) fn slices(totals: &Totals, probe: &Probe, end: Duration) -> Vec<Slice
 pub(super) fn backlog(totals: &Totals, slices: &[Slice]) -> Vec<u64> {
     let at = |slice: &Slice| totals.backlog.get(slice.start.as_secs() as usize).copied();
     slices.iter().map(|slice| at(slice).unwrap_or(0)).collect()
+}
+
+/// Work in flight or waiting for a user, in the middle of each second.
+pub(super) fn outstanding(slices: &[Slice], backlog: &[u64]) -> Vec<Outstanding> {
+    let point = |(slice, waiting): (&Slice, &u64)| Outstanding {
+        at: slice.start + slice.width / 2,
+        count: slice.in_flight_mean + *waiting as f64,
+    };
+    slices.iter().zip(backlog).map(point).collect()
 }
 
 /// Successful requests that took longer than `limit`.
@@ -191,24 +205,55 @@ impl Measured {
         1.0 - begun * good
     }
 
-    /// Successful requests a second.
+    /// Requests that there should have been: those that were made, and those of iterations that never began.
+    pub(super) fn requests_due(&self) -> u64 {
+        let IterationStats { started, dropped, .. } = self.iterations;
+        let each = if started == 0 { 1.0 } else { self.requests.count as f64 / started as f64 };
+        self.requests.count + (dropped as f64 * each).round() as u64
+    }
+
+    /// Successful requests a second: of those that were due, without the work that piled up and was done afterwards.
     pub(super) fn achieved_per_s(&self) -> f64 {
         let ok = self.requests.count.saturating_sub(self.requests.failed);
-        ok as f64 / self.length.as_secs_f64().max(1e-9)
+        let done = ok as f64 / self.length.as_secs_f64().max(1e-9);
+        (done - self.pile_up_per_s().max(0.0)).max(0.0)
     }
 
-    /// Requests that an iteration made; `None` when none began.
-    pub(super) fn requests_per_iteration(&self) -> Option<f64> {
-        let begun = self.iterations.started;
-        (begun > 0 && self.requests.count > 0).then(|| self.requests.count as f64 / begun as f64)
+    /// By how much work in flight grew from the first second to the last, a second.
+    fn pile_up_per_s(&self) -> f64 {
+        let points = self.outstanding();
+        let (Some(first), Some(last)) = (points.first(), points.last()) else { return 0.0 };
+        let span_s = last.at.saturating_sub(first.at).as_secs_f64();
+        if span_s > 0.0 { (last.count - first.count) / span_s } else { 0.0 }
     }
 
-    /// Work in flight or waiting at the middle of each second: seconds from the start of the run, requests.
-    pub(super) fn outstanding(&self) -> Vec<(f64, f64)> {
-        let middle = |slice: &Slice| (slice.start + slice.width / 2).as_secs_f64();
-        let both = self.slices.iter().zip(&self.backlog);
-        both.map(|(slice, waiting)| (middle(slice), slice.in_flight_mean + *waiting as f64))
-            .collect()
+    /// This load as a point of the curve that the knee is read from.
+    pub(super) fn load_point(&self, probe: &Probe, offered_per_s: f64) -> LoadPoint {
+        let times = &self.requests.response_time;
+        let users = match probe.load {
+            ProbeLoad::Users(users) => Some(users),
+            ProbeLoad::PerSecond(_) => None,
+        };
+        let of_slice = |slice: &Slice| {
+            let ok = slice.requests.saturating_sub(slice.failed) as f64;
+            (ok / slice.width.as_secs_f64(), slice.in_flight_mean)
+        };
+        LoadPoint {
+            offered_per_s,
+            users,
+            goodput_per_s: self.achieved_per_s(),
+            error_ratio: self.error_ratio(),
+            mean_in_flight: self.in_flight_mean(),
+            response_mean: times.mean().unwrap_or_default(),
+            response_p50: times.supported_quantile(Quantile::P50),
+            response_p99: times.supported_quantile(Quantile::P99),
+            slices: self.slices.iter().map(of_slice).collect(),
+        }
+    }
+
+    /// Work in flight or waiting, in the middle of each second.
+    pub(super) fn outstanding(&self) -> Vec<Outstanding> {
+        outstanding(&self.slices, &self.backlog)
     }
 
     fn in_flight_mean(&self) -> f64 {

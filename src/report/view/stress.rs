@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::analysis::knee::Knee;
+use crate::analysis::usl::UslFit;
 use crate::record::{Breakdown, Capacity, ProbeRecord, StressFinding, Sustainable};
 use crate::report::clean::clean;
 
@@ -21,6 +23,10 @@ pub struct StressView {
     pub capacity: Option<Capacity>,
     /// Every probe.
     pub probes: Vec<ProbeRecord>,
+    /// Where it begins to suffer, by every definition but the scalability law.
+    pub knee: Option<Knee>,
+    /// The Universal Scalability Law; `None` where it was refused.
+    pub usl: Option<UslFit>,
 }
 
 /// How a search went about it.
@@ -65,6 +71,8 @@ impl StressView {
             breakdown: finding.breakdown.clone(),
             capacity: finding.capacity,
             probes: finding.probes.clone(),
+            usl: finding.knee.as_ref().and_then(|knee| knee.usl.clone()),
+            knee: finding.knee.clone().map(|knee| Knee { usl: None, ..knee }),
             finding,
         }
     }

@@ -12,6 +12,7 @@ pub mod little;
 pub mod percentile;
 pub mod proportion;
 pub mod recovery;
+pub mod search;
 pub mod steady;
 pub mod trend;
 pub mod validity;

@@ -30,7 +30,9 @@ fn percent(ratio: f64) -> String {
 pub fn probe_line(probe: &ProbeRecord) -> String {
     let mut parts = vec![format!("{} {}", name(probe.purpose), load(probe)), seen(probe)];
     match (probe.purpose, probe.verdict) {
-        (ProbePurpose::Search | ProbePurpose::Hold, verdict) => {
+        (ProbePurpose::Search | ProbePurpose::Hold, verdict)
+            if verdict != ProbeVerdict::NotJudged =>
+        {
             parts.push(verdict.as_str().to_owned());
             if verdict != ProbeVerdict::Bears && !probe.reason.is_empty() && !is_of_errors(probe) {
                 parts.push(probe.reason.clone());

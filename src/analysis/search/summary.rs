@@ -11,7 +11,9 @@ const MEDIAN_ERROR: f64 = 1.2533;
 const INVERTED: f64 = 1.1;
 
 impl Search {
-    pub(super) fn outcome(&self) -> Outcome {
+    /// All that was found so far.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
         let goals = 0..self.settings.goals.len();
         let mut irregular = self.irregular.clone();
         if self.settings.strategy == Strategy::MlrSearch {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::measure::{self, Measured};
 use super::settings::StressSettings;
+use crate::analysis::search::drift::{ArrivalProcess, Drift, drift};
 use crate::analysis::search::{
-    ArrivalProcess, Bounds, Drift, Goal, Irregular, LossKind, Next, Outcome, Purpose, Search,
-    SearchSettings, Strategy, Trial, VerdictKind, drift,
+    Goal, Irregular, Next, Outcome, Purpose, Search, SearchSettings, Strategy, Trial, VerdictKind,
 };
 use crate::cli::args::StrategyArg;
 use crate::metric::{Quantile, Slice};
@@ -81,7 +81,7 @@ impl Guide {
             Way::Search { search, good_after, outcome } => {
                 let mut rest = Duration::ZERO;
                 loop {
-                    match search.next() {
+                    match search.next_step() {
                         Next::Idle(time) => rest += time,
                         Next::Done(found) => {
                             *outcome = Some(found);
@@ -178,14 +178,11 @@ impl Guide {
         slices: &[Slice],
         backlog: &[u64],
     ) -> bool {
-        let (Way::Search { search, good_after, .. }, ProbeLoad::PerSecond(load_per_s)) =
-            (&self.way, probe.load)
-        else {
+        let (Way::Search { .. }, ProbeLoad::PerSecond(load_per_s)) = (&self.way, probe.load) else {
             return false;
         };
         let outstanding = measure::outstanding(slices, backlog);
-        let drift = drift(&outstanding, load_per_s, self.arrivals);
-        search.is_clear(slices, drift, *good_after)
+        drift(&outstanding, load_per_s, self.arrivals).is_some_and(|drift| drift.is_certain)
     }
 
     /// What was found, in requests a second. Before the end it is as far as the search came.

@@ -13,7 +13,7 @@ use crate::record::{ProbePurpose, ProbeRecord, StressFinding, StressState};
 use crate::report::probe_line;
 
 /// Between the decision for a probe and its start: sessions are built meanwhile.
-const LEAD_TIME: Duration = Duration::from_millis(200);
+const LEAD_TIME: Duration = Duration::from_millis(50);
 /// Two whole seconds can be compared.
 const SHORTEST_PROBE: Duration = Duration::from_secs(2);
 /// The load is held for this long before it is measured, at least.
@@ -24,8 +24,10 @@ const LONGEST_SETTLE: Duration = Duration::from_secs(10);
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 /// The phase of everything that settles.
 const SETTLING: &str = "settling";
-/// Probes that something spoilt, one after the other, before the search gives up.
+/// Probes that the generator spoilt, one after the other, before the search gives up.
 const MOST_SPOILT: usize = 3;
+/// The same where the generator had time to spare: something else on its machine was in the way, and may go.
+const MOST_DISTURBED: usize = 8;
 
 /// A probe under way.
 #[derive(Debug)]
@@ -110,8 +112,10 @@ impl<'a> StressLead<'a> {
             ProbeLoad::PerSecond(per_s) => per_s * per_iteration,
             ProbeLoad::Users(_) => record.achieved_per_s,
         };
-        if matches!(current.wanted.purpose, ProbePurpose::Search | ProbePurpose::Sweep | ProbePurpose::Hold)
-            && measured.iterations.planned > 0
+        if matches!(
+            current.wanted.purpose,
+            ProbePurpose::Search | ProbePurpose::Sweep | ProbePurpose::Hold
+        ) && measured.iterations.planned > 0
         {
             self.points.push(measured.load_point(&current.probe, record.offered_per_s));
         }
@@ -141,7 +145,8 @@ impl<'a> StressLead<'a> {
         }
         if let Some(why) = measure::generator_limit(&measured.validity) {
             self.spoilt += 1;
-            if self.spoilt >= MOST_SPOILT {
+            let is_own = measure::is_saturated(&measured.validity);
+            if self.spoilt >= if is_own { MOST_SPOILT } else { MOST_DISTURBED } {
                 self.guide.give_up(why.clone());
             } else {
                 self.guide.repeat(current.wanted.clone());
@@ -169,7 +174,12 @@ impl<'a> StressLead<'a> {
             max_vus: self.settings.max_vus,
             // Whole seconds: the time axis is in seconds.
             start: Duration::from_secs(earliest.as_secs() + 1),
-            settle: self.settle,
+            // What a canary looks at is how the target begins.
+            settle: if wanted.purpose == ProbePurpose::Canary {
+                Duration::ZERO
+            } else {
+                self.settle
+            },
             length: whole_seconds(wanted.length).max(SHORTEST_PROBE),
             drain: self.plan.http.timeout.min(LONGEST_DRAIN),
             settle_phase: SETTLING.to_owned(),
@@ -227,7 +237,8 @@ fn by_load(points: Vec<LoadPoint>) -> Vec<LoadPoint> {
                 other.goodput_per_s = mix(other.goodput_per_s, point.goodput_per_s);
                 other.error_ratio = mix(other.error_ratio, point.error_ratio);
                 other.mean_in_flight = mix(other.mean_in_flight, point.mean_in_flight);
-                let mean = mix(other.response_mean.as_secs_f64(), point.response_mean.as_secs_f64());
+                let mean =
+                    mix(other.response_mean.as_secs_f64(), point.response_mean.as_secs_f64());
                 other.response_mean = Duration::from_secs_f64(mean.max(0.0));
                 // Percentiles are not averaged: those of the worse probe stand.
                 other.response_p50 = other.response_p50.max(point.response_p50);

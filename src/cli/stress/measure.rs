@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::knee::LoadPoint;
-use crate::analysis::search::Outstanding;
+use crate::analysis::search::drift::Outstanding;
 use crate::analysis::validity::{Evidence, Signal, Validity, Verdict, judge};
 use crate::cli::conduct::Seen;
 use crate::metric::resource::ResourceUse;
@@ -182,6 +182,21 @@ pub(super) fn generator_limit(validity: &Validity) -> Option<String> {
     };
     let invalid = validity.reasons.iter().filter(|reason| reason.verdict == Verdict::Invalid);
     invalid.filter(|reason| limits(reason.signal)).map(|reason| reason.message.clone()).next()
+}
+
+/// Whether the generator itself had no more to give, and not only its machine no time for it.
+pub(super) fn is_saturated(validity: &Validity) -> bool {
+    let own = |signal: Signal| {
+        matches!(
+            signal,
+            Signal::WorkerBusy
+                | Signal::Cpu
+                | Signal::Throttled
+                | Signal::LocalPorts
+                | Signal::OpenFiles
+        )
+    };
+    validity.reasons.iter().any(|reason| reason.verdict == Verdict::Invalid && own(reason.signal))
 }
 
 impl Measured {

@@ -323,6 +323,44 @@ fn names_tell_what_kind_of_resource_they_are() {
 }
 
 #[test]
+fn a_capacity_without_observations_says_that_there_were_none() {
+    let steps = [plain(100.0, 100.0, 10, vec![]), plain(300.0, 200.0, 10, vec![])];
+    let found = rank(&steps, None);
+    assert!(found.words.contains("no resource was observed at 200/s"), "{}", found.words);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_figures_have_a_verdict_that_names_only_what_was_observed(
+        rows in proptest::collection::vec((figure(), figure(), figure(), figure(), figure()), 0..12),
+        capacity in proptest::option::of(figure()),
+    ) {
+        let steps: Vec<StepUse> = rows
+            .iter()
+            .map(|(offered, throughput, used, capacity, saturation)| {
+                let uses = vec![
+                    level("cpu", *used, Some(*capacity), Some(*saturation)),
+                    level("generator cpu", *used, None, Some(0.0)),
+                ];
+                StepUse {
+                    error_ratio: used.clamp(0.0, 1.0),
+                    response_mean: Duration::try_from_secs_f64(*used).unwrap_or(Duration::MAX),
+                    ..plain(*offered, *throughput, 0, uses)
+                }
+            })
+            .collect();
+        let found = rank(&steps, capacity);
+        let is_observed = found.resource.as_ref().is_none_or(|name| name.ends_with("cpu"));
+        proptest::prop_assert!(is_observed && !found.words.is_empty(), "{:?}", found);
+    }
+}
+
+/// Anything that a broken source may say.
+fn figure() -> impl proptest::strategy::Strategy<Value = f64> {
+    proptest::prop_oneof![0.0..1000.0, proptest::num::f64::ANY]
+}
+
+#[test]
 fn nothing_observed_gives_no_verdict_and_every_verdict_reads_back() {
     let found = rank(&[], None);
     assert_eq!((found.category, found.is_prediction), (Category::NoneObserved, true));

@@ -173,7 +173,7 @@ impl Case<'_> {
         let is_constant =
             |step: &&&StepUse| (step.throughput_per_s / capacity - 1.0).abs() <= CONSTANT;
         let (first, last) = (self.steps.first()?, self.steps.last()?);
-        let is_flat = last.response_mean <= first.response_mean.mul_f64(FLAT);
+        let is_flat = !grows(first, last);
         if refusing.is_empty() || !refusing.iter().all(is_constant) || !is_flat {
             return None;
         }
@@ -217,15 +217,19 @@ impl Case<'_> {
     fn none_observed(&self, capacity: f64) -> Finding {
         let at = amount(capacity);
         let times = self.steps.first().zip(self.steps.last());
-        let grown = times.filter(|(a, b)| b.response_mean > a.response_mean.mul_f64(FLAT));
+        let grown = times.filter(|(first, last)| grows(first, last));
+        let seen = match self.target().next() {
+            Some(_) => format!("no resource saturates at {at}/s"),
+            None => format!("no resource was observed at {at}/s"),
+        };
         let words = match grown {
             Some((first, last)) => format!(
-                "no resource saturates at {at}/s, and response times grow from {} to {}: look for a lock or a pool that was not observed, or a service behind the target",
+                "{seen}, and response times grow from {} to {}: look for a lock or a pool that was not observed, or a service behind the target",
                 show_duration(first.response_mean),
                 show_duration(last.response_mean)
             ),
             None => format!(
-                "no resource saturates at {at}/s: look for a lock or a pool that was not observed, a rate limiter, a service behind the target, or the generator"
+                "{seen}: look for a lock or a pool that was not observed, a rate limiter, a service behind the target, or the generator"
             ),
         };
         none(Confidence::Medium, words)
@@ -289,6 +293,11 @@ impl Case<'_> {
             None => format!("{what} left its baseline at {at}, response times did not"),
         })
     }
+}
+
+/// Whether response times at one step are beyond what counts as flat since another.
+fn grows(first: &StepUse, last: &StepUse) -> bool {
+    last.response_mean.as_secs_f64() > FLAT * first.response_mean.as_secs_f64()
 }
 
 fn none(confidence: Confidence, words: String) -> Finding {

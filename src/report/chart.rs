@@ -6,6 +6,7 @@
 
 mod axis;
 mod canvas;
+mod load;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::grid::shorten;
 use axis::Scale;
 pub use axis::{Axis, ChartUnit};
 use canvas::Canvas;
+pub use load::load_charts;
 
 /// Points of the series in turn, and in ASCII.
 const GLYPHS: [char; 6] = ['●', '○', '◆', '◇', '▲', '△'];

@@ -236,4 +236,38 @@ mod tests {
         assert_eq!(serde_json::from_str::<Knee>(&text).expect("JSON"), knee);
         assert_eq!(super::knee(&[]).words.len(), 1);
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+        #[test]
+        fn any_figures_give_points_within_the_loads_that_were_tried(
+            rows in proptest::collection::vec((figure(), figure(), figure(), figure()), 0..9),
+            is_closed: bool,
+        ) {
+            let points: Vec<LoadPoint> = rows
+                .iter()
+                .map(|(offered, goodput, in_flight, response)| LoadPoint {
+                    offered_per_s: *offered,
+                    users: is_closed.then_some(in_flight.abs() as u64),
+                    goodput_per_s: *goodput,
+                    mean_in_flight: *in_flight,
+                    response_mean: Duration::try_from_secs_f64(*response).unwrap_or(Duration::MAX),
+                    slices: vec![(*goodput, *in_flight); 6],
+                    ..LoadPoint::default()
+                })
+                .collect();
+            let knee = knee(&points);
+            let range = knee.from_load * 0.999..=knee.to_load * 1.001;
+            let power = knee.power_point.map(|found| found.load);
+            let marker = knee.marker.map(|found| found.load);
+            for load in power.into_iter().chain(marker) {
+                proptest::prop_assert!(range.contains(&load), "{load} in {range:?}");
+            }
+        }
+    }
+
+    /// Anything that a broken measurement may say.
+    fn figure() -> impl proptest::strategy::Strategy<Value = f64> {
+        proptest::prop_oneof![0.001..1000.0, 0.001..1000.0, proptest::num::f64::ANY]
+    }
 }

@@ -17,6 +17,7 @@ pub mod percentile;
 pub mod power_point;
 pub mod proportion;
 pub mod recovery;
+pub mod saturation;
 pub mod search;
 pub mod steady;
 pub mod trend;

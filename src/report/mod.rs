@@ -5,6 +5,7 @@
 //! disagree. Text of scripts and targets loses its control characters on the way in. This room knows no terminal, no file
 //! and no database; `tabled` is named only here.
 
+pub mod chart;
 mod clean;
 pub mod compare;
 mod csv;

@@ -73,6 +73,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         exposure: evidence.is_closed.then(|| exposed(totals, &all.response_time)).flatten(),
         p99_interval: percentile::interval(totals.slices.as_slice(), Quantile::P99),
         steadiness,
+        sources: record.findings.sources.clone(),
     }
 }
 

@@ -24,6 +24,32 @@ pub struct Findings {
     pub exposure: Option<Exposure>,
     /// The interval of the 99th percentile of all response times, at 95 %.
     pub p99_interval: Option<PercentileInterval>,
+    /// What became of looking at resources.
+    pub sources: SourceAccount,
+}
+
+/// What became of looking at resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceAccount {
+    /// Levels of resources beyond the bound of distinct ones, counted and not kept.
+    pub levels_overflowed: u64,
+    /// Each page of metrics that was fetched.
+    pub scrapes: Vec<ScrapeAccount>,
+}
+
+/// What became of fetching one page of metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScrapeAccount {
+    /// The page, without its query.
+    pub url: String,
+    /// Times it was fetched and read.
+    pub done: u64,
+    /// Times it was not.
+    pub failed: u64,
+    /// Why not, the last time.
+    pub last_error: Option<String>,
 }
 
 /// The course of one phase of constant load.

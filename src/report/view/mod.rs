@@ -4,6 +4,7 @@
 //! milliseconds, offsets are seconds from the start of the run.
 
 mod build;
+mod levels;
 mod resources;
 pub(super) mod times;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use levels::{LevelSampleView, LevelView};
 pub use resources::{MaxLast, MeanMax, ResourceSampleView, ResourceView, ResourcesView};
 pub use times::{AtLeast, TimesView};
 

@@ -149,6 +149,8 @@ impl Conductor<'_> {
         let at = clock.now();
         second.resources.iter_mut().for_each(|sample| sample.at = at);
         self.aggregator.add_resources(&second.resources);
+        second.levels.iter_mut().for_each(|sample| sample.at = at);
+        self.aggregator.add_levels(second.levels);
         self.health.push(second.health);
         self.hiccups.merge(&second.hiccups);
     }

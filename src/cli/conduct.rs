@@ -205,6 +205,8 @@ impl Conductor<'_, '_> {
         let at = clock.now();
         second.resources.iter_mut().for_each(|sample| sample.at = at);
         self.aggregator.add_resources(&second.resources);
+        second.levels.iter_mut().for_each(|sample| sample.at = at);
+        self.aggregator.add_levels(std::mem::take(&mut second.levels));
         let WatchedSecond { health, hiccups, .. } = second;
         self.machine.push(MachineSecond { at, health, hiccups });
     }

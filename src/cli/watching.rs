@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::metric::{GeneratorHealth, Histogram};
-use crate::record::{ResourceOwner, ResourceSample};
-use crate::watch::{HiccupWatch, LimitWatch, Owner, ResourceWatch, TargetProcess};
+use crate::metric::{GeneratorHealth, Histogram, ResourceLevel};
+use crate::record::{LevelSample, ResourceOwner, ResourceSample};
+use crate::watch::{HiccupWatch, LevelWatch, LimitWatch, Owner, ResourceWatch, TargetProcess};
 
 /// Seconds that may wait; a slow second loses none of them.
 const SECONDS_AHEAD: usize = 64;
@@ -26,6 +26,8 @@ pub struct Watched {
 pub(super) struct WatchedSecond {
     /// Their time is not set.
     pub(super) resources: Vec<ResourceSample>,
+    /// Their time is not set.
+    pub(super) levels: Vec<LevelSample>,
     pub(super) health: GeneratorHealth,
     /// By how much sleeps of a thread that does nothing else were too long.
     pub(super) hiccups: Histogram,
@@ -60,6 +62,7 @@ pub(super) fn watch(watched: Watched) -> Watching {
     let (finish, mut finished) = oneshot::channel::<()>();
     std::thread::spawn(move || {
         let mut resources = ResourceWatch::new(watched.target);
+        let mut levels = LevelWatch::new(&watched.destinations, &resources);
         let mut limits = LimitWatch::new(&watched.destinations);
         let mut hiccups = HiccupWatch::start();
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build()
@@ -79,6 +82,7 @@ pub(super) fn watch(watched: Watched) -> Watching {
                 }
                 let second = WatchedSecond {
                     resources: resources.sample().into_iter().map(sample).collect(),
+                    levels: levels.sample(&resources).into_iter().map(now).collect(),
                     health: limits.sample(),
                     hiccups: hiccups.take(),
                 };
@@ -97,4 +101,8 @@ fn sample((owner, usage): (Owner, crate::metric::resource::ResourceUse)) -> Reso
         Owner::Target => ResourceOwner::Target,
     };
     ResourceSample { owner, at: Duration::ZERO, usage }
+}
+
+fn now(level: ResourceLevel) -> LevelSample {
+    LevelSample { at: Duration::ZERO, level }
 }

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod health;
 pub mod histogram;
 pub mod labels;
+pub mod level;
 pub mod resource;
 pub mod sink;
 pub mod slice;
@@ -24,6 +25,7 @@ pub use failure::FailureKind;
 pub use health::GeneratorHealth;
 pub use histogram::{Estimate, Histogram, Quantile};
 pub use labels::Labels;
+pub use level::{LevelUnit, ResourceLevel};
 pub use sink::{
     CheckStats, CustomSink, CustomValue, Exemplar, IterationStats, MetricKind, RequestStats,
 };

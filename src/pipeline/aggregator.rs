@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::levels::Levels;
 use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
 use crate::metric::window::RequestCell;
@@ -12,8 +13,8 @@ use crate::metric::{
 };
 use crate::plan::{Executor, Plan, Scenario};
 use crate::record::{
-    CheckRecord, Findings, MetricRecord, PhaseRecord, ResourceSample, RunRecord, RunStatus,
-    StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
+    CheckRecord, Findings, LevelSample, MetricRecord, PhaseRecord, ResourceSample, RunRecord,
+    RunStatus, SourceAccount, StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
 };
 
 /// Up to this many series every threshold is judged each second; beyond it only those that can end the run.
@@ -28,6 +29,7 @@ pub struct Aggregator {
     points: BTreeMap<(u32, Arc<str>, Arc<str>), StepPoint>,
     resources: Vec<ResourceSample>,
     all_resources: Vec<ResourceSample>,
+    levels: Levels,
     workers: BTreeMap<usize, WorkerState>,
     aborting: Vec<bool>,
     seq: u64,
@@ -65,6 +67,7 @@ impl Aggregator {
             points: BTreeMap::new(),
             resources: Vec::new(),
             all_resources: Vec::new(),
+            levels: Levels::default(),
             workers: BTreeMap::new(),
             seq: 0,
             last_at: Duration::ZERO,
@@ -131,6 +134,11 @@ impl Aggregator {
         self.all_resources.extend_from_slice(samples);
     }
 
+    /// Takes in levels of resources, those of one moment after those of the one before.
+    pub fn add_levels(&mut self, samples: Vec<LevelSample>) {
+        self.levels.add(samples);
+    }
+
     /// Closes the interval that ends at `at`.
     pub fn snapshot(&mut self, at: Duration) -> Snapshot {
         let gauges =
@@ -159,6 +167,7 @@ impl Aggregator {
             thresholds: self.judge(at, self.totals.requests.len() > JUDGE_ALL_BELOW),
             metrics: self.custom_metrics(),
             resources: std::mem::take(&mut self.resources),
+            levels: self.levels.take_interval(),
         };
         self.seq += 1;
         self.last_at = at;
@@ -192,7 +201,13 @@ impl Aggregator {
             elapsed: at,
             plan: head.plan.clone(),
             tags: head.tags.clone(),
-            findings: Findings::default(),
+            findings: Findings {
+                sources: SourceAccount {
+                    levels_overflowed: self.levels.overflowed(),
+                    ..SourceAccount::default()
+                },
+                ..Findings::default()
+            },
             steps: self.steps(None),
             phases: self.phase_records(at),
             checks: self.checks(),
@@ -201,6 +216,7 @@ impl Aggregator {
             exemplars,
             metrics: self.all_metrics(at),
             resources: self.all_resources.clone(),
+            levels: self.levels.all().to_vec(),
             totals: self.totals_record(at),
             slices: self.totals.slices.clone(),
             generator: head.generator.clone(),

@@ -7,6 +7,7 @@
 pub mod aggregator;
 pub mod histogram_log;
 pub mod json_lines;
+mod levels;
 pub mod output;
 pub mod snapshot;
 

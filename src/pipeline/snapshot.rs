@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Histogram, IterationStats};
-use crate::record::{CheckRecord, MetricRecord, ResourceSample, ThresholdRecord, TotalsRecord};
+use crate::record::{
+    CheckRecord, LevelSample, MetricRecord, ResourceSample, ThresholdRecord, TotalsRecord,
+};
 
-/// What outputs see. `points`, `resources` and `window_*` are of the interval; everything else is cumulative.
+/// What outputs see. `points`, `resources`, `levels` and `window_*` are of the interval; everything else is cumulative.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// 0-based, without gaps.
@@ -45,6 +47,8 @@ pub struct Snapshot {
     pub metrics: Vec<MetricRecord>,
     /// Resource samples of the interval.
     pub resources: Vec<ResourceSample>,
+    /// Levels of resources in the interval.
+    pub levels: Vec<LevelSample>,
 }
 
 /// Requests of one step in one phase that ended in one interval, by the second for which they were intended.
@@ -147,12 +151,15 @@ impl Snapshot {
         }
         let mut resources = std::mem::take(&mut self.resources);
         resources.extend(later.resources);
+        let mut levels = std::mem::take(&mut self.levels);
+        levels.extend(later.levels);
         let interval = self.interval + later.interval;
         *self = Self {
             points,
             resources,
+            levels,
             interval,
-            ..Self { points: Vec::new(), resources: Vec::new(), ..later }
+            ..Self { points: Vec::new(), resources: Vec::new(), levels: Vec::new(), ..later }
         };
     }
 }

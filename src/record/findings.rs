@@ -27,6 +27,32 @@ pub struct Findings {
     pub p99_interval: Option<PercentileInterval>,
     /// What a search for the breaking point, or a sweep, came to.
     pub stress: Option<StressFinding>,
+    /// What became of looking at resources.
+    pub sources: SourceAccount,
+}
+
+/// What became of looking at resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceAccount {
+    /// Levels of resources beyond the bound of distinct ones, counted and not kept.
+    pub levels_overflowed: u64,
+    /// Each page of metrics that was fetched.
+    pub scrapes: Vec<ScrapeAccount>,
+}
+
+/// What became of fetching one page of metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScrapeAccount {
+    /// The page, without its query.
+    pub url: String,
+    /// Times it was fetched and read.
+    pub done: u64,
+    /// Times it was not.
+    pub failed: u64,
+    /// Why not, the last time.
+    pub last_error: Option<String>,
 }
 
 /// The course of one phase of constant load.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    CheckRecord, Findings, GeneratorFigures, GeneratorInfo, MetricRecord, PhaseRecord,
+    CheckRecord, Findings, GeneratorFigures, GeneratorInfo, LevelSample, MetricRecord, PhaseRecord,
     ResourceOwner, ResourceSample, ResourceUse, RunRecord, RunStatus, StepRecord, ThresholdRecord,
     TotalsRecord, Validity, Verdict,
 };
 use crate::analysis::validity::{Reason, Signal};
 use crate::metric::sink::{ErrorKey, ErrorSource, ErrorStats, RequestTimes};
 use crate::metric::threshold::{Aggregation, Comparison, Threshold};
-use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
+use crate::metric::{Exemplar, Histogram, IterationStats, LevelUnit, MetricKind, ResourceLevel};
 use crate::plan::{
     Arrival, Executor, HttpSettings, PhaseSpan, Plan, Scenario, Task, TestType, ThinkTime,
 };
@@ -273,6 +273,22 @@ pub(crate) fn resources(second: u64) -> Vec<ResourceSample> {
     ]
 }
 
+/// A CPU that fills up, a pool that is full from the third second on, and what has no bound.
+pub(crate) fn levels(second: u64) -> Vec<LevelSample> {
+    let figure = |count: u64| count as f64;
+    let sample = |resource: &str, unit, used, capacity, saturation| LevelSample {
+        at: Duration::from_secs(second),
+        level: ResourceLevel { resource: resource.into(), unit, used, capacity, saturation },
+    };
+    let pool = (second + 5).min(8);
+    let waiting = figure(second.saturating_sub(3));
+    vec![
+        sample("target cpu", LevelUnit::Cores, 0.1 * figure(second), Some(2.0), Some(0.0)),
+        sample("target memory", LevelUnit::Bytes, figure((90 + second) << 20), None, None),
+        sample("database pool", LevelUnit::Count, figure(pool), Some(8.0), Some(waiting)),
+    ]
+}
+
 fn exemplars() -> Vec<Exemplar> {
     vec![Exemplar {
         name: PUT.to_owned(),
@@ -312,6 +328,7 @@ pub(crate) fn record_of(run_id: &str, seconds: u64) -> RunRecord {
         exemplars: exemplars(),
         metrics: metrics(seconds),
         resources: (1..=seconds).flat_map(resources).collect(),
+        levels: (1..=seconds).flat_map(levels).collect(),
         totals: totals(seconds),
         generator: generator(),
     }

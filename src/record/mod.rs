@@ -17,11 +17,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::sink::{ErrorKey, ErrorStats};
-use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
+use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, ResourceLevel, Slices};
 use crate::plan::{Plan, TestType};
 
 pub use crate::analysis::validity::{Validity, Verdict};
-pub use findings::{Findings, GeneratorFigures, RecoveryFinding, SteadinessFinding};
+pub use findings::{
+    Findings, GeneratorFigures, RecoveryFinding, ScrapeAccount, SourceAccount, SteadinessFinding,
+};
 pub use redact::redacted;
 pub use row::{RunRow, load_label};
 pub use run_id::new_run_id;
@@ -110,6 +112,8 @@ pub struct RunRecord {
     pub metrics: Vec<MetricRecord>,
     /// Resource samples of generator and target.
     pub resources: Vec<ResourceSample>,
+    /// How much of each resource was in use, in the order of time.
+    pub levels: Vec<LevelSample>,
     /// Sums.
     pub totals: TotalsRecord,
     /// The run second by second; empty for a record that was read from the store.
@@ -261,6 +265,16 @@ pub struct ResourceSample {
     pub at: Duration,
     /// What was in use.
     pub usage: ResourceUse,
+}
+
+/// One resource at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelSample {
+    /// From the start of the run.
+    pub at: Duration,
+    /// How much was in use.
+    #[serde(flatten)]
+    pub level: ResourceLevel,
 }
 
 /// What made the load.

@@ -170,3 +170,23 @@ fn trend_detail(times: &TimesView) -> String {
     let fields = ["min", "p50", "p95", "p99", "max"];
     fields.map(|field| format!("{field} {}", show::figure(times, field))).join("  ")
 }
+
+/// How much of each resource was in use.
+pub(super) fn levels(view: &RunView) -> Grid {
+    let mut columns = vec![Column::Words("resource")];
+    columns.extend(["mean", "max", "capacity", "used at most", "saturation"].map(Column::Figures));
+    let mut grid = Grid::new(columns);
+    for level in &view.resources.levels {
+        let amount = |value| show::amount(value, level.unit);
+        let unknown = || "-".to_owned();
+        grid.push(vec![
+            level.resource.clone(),
+            amount(level.used.mean),
+            amount(level.used.max),
+            level.capacity.map_or_else(unknown, amount),
+            level.used_ratio_max.map_or_else(unknown, |ratio| format!("{:.0} %", ratio * 100.0)),
+            level.saturation.map_or_else(unknown, |wanted| show::number(Some(wanted.max))),
+        ]);
+    }
+    grid
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::view::{FigureUnit, ThresholdView, TimesView};
+use crate::metric::LevelUnit;
 use crate::units;
 
 /// What stands where there were too few samples.
@@ -57,6 +58,20 @@ pub(super) fn number(value: Option<f64>) -> String {
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
+    }
+}
+
+/// An amount of a resource, with its unit: `1.25 cores`, `48.0 MiB`.
+pub(super) fn amount(value: f64, unit: LevelUnit) -> String {
+    // Figures of levels are finite and not negative; more than fits is as much as fits.
+    let bytes = || units::show_bytes(value as u64);
+    match unit {
+        LevelUnit::Cores => format!("{value:.2} cores"),
+        LevelUnit::Ratio => format!("{:.1} %", value * 100.0),
+        LevelUnit::Bytes => bytes(),
+        LevelUnit::BytesPerS => bytes() + "/s",
+        LevelUnit::PerS => rate(Some(value)),
+        LevelUnit::Count => number(Some((value * 10.0).round() / 10.0)),
     }
 }
 

@@ -59,6 +59,8 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     page.table("errors", &sections::errors(&view));
     page.table("metrics", &sections::metrics(&view));
     page.health(&view);
+    page.table("resources: docs/resources.md says what each is", &sections::levels(&view));
+    page.scrapes(&view);
     page.totals(&view);
     page.legend();
     page.stored(&view);
@@ -292,6 +294,27 @@ impl Page<'_> {
         if view.validity.is_some() {
             let line = format!("  {:9}  {}", "limits", limits_line(view, self.dot()));
             self.line(&line);
+        }
+    }
+
+    /// Pages that could not be fetched, and levels that were not kept.
+    fn scrapes(&mut self, view: &RunView) {
+        let resources = &view.resources;
+        for scrape in resources.scrapes.iter().filter(|scrape| scrape.failed > 0) {
+            let (failed, all) =
+                (show_count(scrape.failed), show_count(scrape.done + scrape.failed));
+            let why = scrape.last_error.as_deref().unwrap_or("no reason");
+            self.wrapped(
+                "  scrape    ",
+                &format!("{failed} of {all} of {} failed: {why}", scrape.url),
+            );
+        }
+        if resources.levels_overflowed > 0 {
+            let all = show::plural(resources.levels_overflowed, "level");
+            self.wrapped(
+                "  not kept  ",
+                &format!("{all} of resources beyond the bound of 64, or no figures"),
+            );
         }
     }
 

@@ -34,6 +34,7 @@ fn empty() -> RunRecord {
     record.exemplars.clear();
     record.metrics.clear();
     record.resources.clear();
+    record.levels.clear();
     record.findings = crate::record::Findings::default();
     record.exit_code = None;
     record.id = 0;
@@ -91,6 +92,13 @@ fn a_summary_says_it_all_in_order() {
       generator  CPU 15.5 % of a core, at most 20 % · 48.0 MiB · 40 files · 20 connections · 4 threads
       target     CPU 60.5 % of a core, at most 65 % · 100.0 MiB · 40 files · 20 connections · 4 threads
       limits     lag p50 n/a, p99 n/a, max n/a · hiccups p99.9 400µs, max 2.50ms · busiest worker 25 %, at most 50 %
+
+    resources: docs/resources.md says what each is
+    resource             mean         max    capacity  used at most  saturation
+    ───────────────────────────────────────────────────────────────────────────
+    database pool         7.7           8           8         100 %           7
+    target cpu     0.55 cores  1.00 cores  2.00 cores          50 %           0
+    target memory    95.5 MiB   100.0 MiB           -             -           -
 
     totals
       iterations  420 planned = 400 started + 20 dropped · 397 completed · 3 interrupted · 10 failed

@@ -118,12 +118,16 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     if let Some(found) = &record.findings.stress {
         stress::replace(connection, run, found)?;
     }
-    if record.resources.is_empty() {
-        // Whoever made the record did not keep the samples; those of the seconds are here already.
-        return Ok(());
+    // Whoever made a record without samples did not keep them; those of the seconds are here already.
+    if !record.resources.is_empty() {
+        connection.execute("DELETE FROM resource_samples WHERE run_id = ?1", [run])?;
+        flush::insert_resources(connection, run, &record.resources)?;
     }
-    connection.execute("DELETE FROM resource_samples WHERE run_id = ?1", [run])?;
-    flush::insert_resources(connection, run, &record.resources)
+    if !record.levels.is_empty() {
+        connection.execute("DELETE FROM resource_levels WHERE run_id = ?1", [run])?;
+        flush::insert_levels(connection, run, &record.levels)?;
+    }
+    Ok(())
 }
 
 /// Marks a run whose process will not end it.

@@ -12,7 +12,7 @@ use super::{lists, open};
 use crate::clock;
 use crate::metric::{Histogram, Quantile};
 use crate::pipeline::{PhasePoint, Snapshot, StepPoint};
-use crate::record::{PhaseRecord, ResourceSample, TimesRecord, TotalsRecord};
+use crate::record::{LevelSample, PhaseRecord, ResourceSample, TimesRecord, TotalsRecord};
 
 /// Writes one run. Owns the connection; whoever calls it decides on which thread.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ impl Flusher {
             insert_point(&transaction, (self.run, id, self.seq), snapshot, point)?;
         }
         insert_resources(&transaction, self.run, &snapshot.resources)?;
+        insert_levels(&transaction, self.run, &snapshot.levels)?;
         insert_accounts(&transaction, (self.run, self.seq), snapshot)?;
         let written = lists::write_changed(&transaction, self.run, snapshot, &self.written)?;
         let phases: Vec<PhaseRecord> = snapshot.phases.iter().map(phase_so_far).collect();
@@ -187,6 +188,30 @@ pub(super) fn insert_resources(
             int(usage.open_files),
             int(usage.connections),
             int(usage.threads),
+        ))?;
+    }
+    Ok(())
+}
+
+/// Appends levels of resources.
+pub(super) fn insert_levels(
+    connection: &Connection,
+    run: i64,
+    samples: &[LevelSample],
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO resource_levels (run_id, at_ns, resource, unit, used, capacity, saturation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for LevelSample { at, level } in samples {
+        insert.execute((
+            run,
+            ns(*at),
+            &*level.resource,
+            level.unit.as_str(),
+            finite(level.used),
+            level.capacity,
+            level.saturation,
         ))?;
     }
     Ok(())

@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::codec::{Cells, count_column, duration_column, json_column, unreadable, word_column};
 use super::{history, seconds};
 use crate::metric::sink::{ErrorKey, ErrorStats};
-use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, Slices};
+use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, ResourceLevel, Slices};
 use crate::record::{
-    CheckRecord, Findings, MetricRecord, PhaseRecord, ResourceSample, ResourceUse, RunRecord,
-    StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
+    CheckRecord, Findings, LevelSample, MetricRecord, PhaseRecord, ResourceSample, ResourceUse,
+    RunRecord, StepRecord, ThresholdRecord, TimesRecord, TotalsRecord,
 };
 
 /// The record of run `id`; `None` when there is no such run.
@@ -44,6 +44,7 @@ pub(super) fn record(connection: &Connection, id: i64) -> rusqlite::Result<Optio
     record.exemplars = exemplars(connection, id)?;
     record.metrics = metrics(connection, id, &mut histograms)?;
     record.resources = resources(connection, id)?;
+    record.levels = levels(connection, id)?;
     Ok(Some(record))
 }
 
@@ -74,6 +75,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         exemplars: Vec::new(),
         metrics: Vec::new(),
         resources: Vec::new(),
+        levels: Vec::new(),
         totals: totals(row)?,
         slices: Slices::default(),
         generator: json_column(row, "generator_json")?,
@@ -296,6 +298,21 @@ fn resources(connection: &Connection, run: i64) -> rusqlite::Result<Vec<Resource
                 open_files: count_column(row, "open_files")?,
                 connections: count_column(row, "connections")?,
                 threads: count_column(row, "threads")?,
+            },
+        })
+    })
+}
+
+fn levels(connection: &Connection, run: i64) -> rusqlite::Result<Vec<LevelSample>> {
+    rows(connection, run, "SELECT * FROM resource_levels WHERE run_id = ?1 ORDER BY id", |row| {
+        Ok(LevelSample {
+            at: duration_column(row, "at_ns")?,
+            level: ResourceLevel {
+                resource: row.get("resource")?,
+                unit: word_column(row, "unit")?,
+                used: row.get("used")?,
+                capacity: row.get("capacity")?,
+                saturation: row.get("saturation")?,
             },
         })
     })

@@ -25,7 +25,8 @@ const BEGIN_ATTEMPTS: u32 = 6;
 /// A write-ahead log is cut back to this size after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: i64 = 64 << 20;
 /// Every migration in order; the schema's version is their number.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Opens for writing; creates the file (readable by its owner only) and migrates it.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
@@ -237,4 +238,29 @@ fn immutable_uri(path: &Path) -> String {
         }
     }
     uri + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_every_older_version_is_brought_up_to_date() {
+        for version in 1..MIGRATIONS.len() {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("rhaid.db");
+            let old = Connection::open(&path).expect("opened");
+            for migration in &MIGRATIONS[..version] {
+                old.execute_batch(migration).expect("the schema of then");
+            }
+            old.pragma_update(None, "application_id", APPLICATION_ID).expect("ours");
+            old.pragma_update(None, "user_version", version as i64).expect("its version");
+            drop(old);
+            let connection = for_reading(&path).expect("brought up to date");
+            assert_eq!(check_identity(&connection, &path).expect("ours"), MIGRATIONS.len());
+            let levels = "SELECT count(*) FROM resource_levels";
+            let count: i64 = connection.query_row(levels, [], |row| row.get(0)).expect("a table");
+            assert_eq!(count, 0);
+        }
+    }
 }

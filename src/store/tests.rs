@@ -71,6 +71,7 @@ fn snapshot(second: u64) -> Snapshot {
         thresholds: fixture::thresholds(),
         metrics: fixture::metrics(second + 1),
         resources: fixture::resources(second + 1),
+        levels: fixture::levels(second + 1),
         ..Snapshot::default()
     }
 }
@@ -124,6 +125,7 @@ fn same_record(a: &RunRecord, b: &RunRecord) {
     assert_eq!((&a.plan, &a.findings, &a.generator), (&b.plan, &b.findings, &b.generator));
     assert_eq!((&a.checks, &a.errors, &a.exemplars), (&b.checks, &b.errors, &b.exemplars));
     assert_eq!((&a.thresholds, &a.resources, &a.totals), (&b.thresholds, &b.resources, &b.totals));
+    assert_eq!(a.levels, b.levels);
     assert_eq!(
         (a.steps.len(), a.phases.len(), a.metrics.len()),
         (b.steps.len(), b.phases.len(), b.metrics.len())
@@ -388,7 +390,7 @@ fn a_newer_database_is_refused() {
     drop(Store::open(&path).expect("open"));
     Connection::open(&path).and_then(|c| c.pragma_update(None, "user_version", 7)).expect("age");
     let (text, kind) = refusal(&path);
-    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 2 });
+    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 3 });
     assert!(text.contains("update rhaid"), "{text}");
 }
 
@@ -501,6 +503,7 @@ fn a_removed_run_leaves_no_row_behind_and_its_id_is_not_used_again() {
         "SELECT count(*) FROM flushes",
         "SELECT count(*) FROM run_tags",
         "SELECT count(*) FROM resource_samples",
+        "SELECT count(*) FROM resource_levels",
         "SELECT count(*) FROM errors",
         "SELECT count(*) FROM exemplars",
     ] {

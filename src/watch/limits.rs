@@ -14,9 +14,11 @@ use procfs::process::{LimitValue, Process};
 use super::host::HostTicks;
 use crate::clock::RunClock;
 use crate::metric::GeneratorHealth;
-use cgroup::CpuGroups;
+pub(super) use cgroup::CpuGroups;
 use network::Network;
+pub(super) use network::{Traffic, devices, link_speed};
 use ports::PortCount;
+pub(super) use ports::in_table;
 
 /// Watches this process's limits.
 ///
@@ -70,7 +72,7 @@ impl LimitWatch {
 }
 
 /// Of the main thread, from which the others have it.
-fn allowed_cores(process: &Process) -> Option<u32> {
+pub(super) fn allowed_cores(process: &Process) -> Option<u32> {
     let ranges = process.status().ok()?.cpus_allowed_list?;
     let cores = ranges.iter().map(|(first, last)| last.saturating_sub(*first) + 1).sum();
     (cores > 0).then_some(cores)

@@ -1,8 +1,9 @@
 //! What the load costs its machine: CPU, memory, files, connections and threads of the generator and of the target, and how
-//! near the generator is to the limits of its machine.
+//! near the generator is to the limits of its machine; where the target is on this machine, how much of it is in use.
 //!
 //! Main types: [`ResourceWatch`], which samples both once a second; [`ProcessWatcher`] is one process and
-//! [`pid_listening_on`] finds a target by its port. [`LimitWatch`] samples the limits, [`HiccupWatch`] notes when this
+//! [`pid_listening_on`] finds a target by its port. [`LimitWatch`] samples the limits, [`LevelWatch`] the target's
+//! machine, [`HiccupWatch`] notes when this
 //! process was kept from running. This room must not know scripts, the engine or who reads its figures;
 //! `sysinfo` and `procfs` are named nowhere else. It sits beside the flow: `cli` starts it, `pipeline` puts its figures
 //! into each snapshot.
@@ -12,6 +13,8 @@
 mod hiccup;
 #[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
+mod levels;
 #[cfg(target_os = "linux")]
 mod limits;
 mod local;
@@ -34,10 +37,12 @@ use crate::metric::resource::ResourceUse;
 
 pub use hiccup::HiccupWatch;
 #[cfg(target_os = "linux")]
+pub use levels::LevelWatch;
+#[cfg(target_os = "linux")]
 pub use limits::LimitWatch;
 pub use local::is_on_this_machine;
 #[cfg(not(target_os = "linux"))]
-pub use portable::{LimitWatch, ProcessWatcher, pid_listening_on};
+pub use portable::{LevelWatch, LimitWatch, ProcessWatcher, pid_listening_on};
 #[cfg(target_os = "linux")]
 pub use process::ProcessWatcher;
 #[cfg(target_os = "linux")]
@@ -71,6 +76,8 @@ pub struct ResourceWatch {
     generator: ProcessWatcher,
     target: Option<TargetProcess>,
     found: Option<ProcessWatcher>,
+    /// What the target used when it was last sampled.
+    target_use: Option<ResourceUse>,
     samples_to_search: u32,
 }
 
@@ -80,13 +87,20 @@ impl ResourceWatch {
     pub fn new(target: Option<TargetProcess>) -> Self {
         let found = target.and_then(watch_target);
         let samples_to_search = SAMPLES_BETWEEN_SEARCHES;
-        Self { generator: ProcessWatcher::of_self(), target, found, samples_to_search }
+        Self {
+            generator: ProcessWatcher::of_self(),
+            target,
+            found,
+            target_use: None,
+            samples_to_search,
+        }
     }
 
     /// What both use now; CPU since the sample before. An owner that is not there is left out.
     pub fn sample(&mut self) -> Vec<(Owner, ResourceUse)> {
         let generator = self.generator.sample().map(|usage| (Owner::Generator, usage));
-        let target = self.sample_target().map(|usage| (Owner::Target, usage));
+        self.target_use = self.sample_target();
+        let target = self.target_use.map(|usage| (Owner::Target, usage));
         generator.into_iter().chain(target).collect()
     }
 
@@ -94,6 +108,12 @@ impl ResourceWatch {
     #[must_use]
     pub fn has_target(&self) -> bool {
         self.found.is_some()
+    }
+
+    /// The target's processes and what they used when they were last sampled.
+    #[cfg(target_os = "linux")]
+    fn target_now(&self) -> Option<(&ProcessWatcher, ResourceUse)> {
+        Some((self.found.as_ref()?, self.target_use?))
     }
 
     fn sample_target(&mut self) -> Option<ResourceUse> {

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use sysinfo::{CpuRefreshKind, Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
+use super::ResourceWatch;
 use crate::clock::RunClock;
-use crate::metric::GeneratorHealth;
 use crate::metric::resource::ResourceUse;
+use crate::metric::{GeneratorHealth, ResourceLevel};
 
 /// Watches one process.
 #[derive(Debug)]
@@ -66,6 +67,24 @@ pub fn pid_listening_on(_address: SocketAddr) -> Option<u32> {
     None
 }
 
+/// Watches the target's machine.
+#[derive(Debug)]
+pub struct LevelWatch;
+
+impl LevelWatch {
+    /// Begins to watch.
+    #[must_use]
+    pub fn new(_destinations: &[SocketAddr], _resources: &ResourceWatch) -> Self {
+        Self
+    }
+
+    /// Nothing: only Linux tells.
+    #[expect(clippy::unused_self, reason = "where there is something to tell it has a state")]
+    pub fn sample(&mut self, _resources: &ResourceWatch) -> Vec<ResourceLevel> {
+        Vec::new()
+    }
+}
+
 /// Watches this process's limits.
 #[derive(Debug)]
 pub struct LimitWatch {
@@ -111,5 +130,7 @@ mod tests {
         let health = LimitWatch::new(&[]).sample();
         assert!(health.cores().is_some_and(|cores| cores >= 1.0));
         assert_eq!(health.open_files, None);
+        let resources = ResourceWatch::new(None);
+        assert_eq!(LevelWatch::new(&[], &resources).sample(&resources), []);
     }
 }

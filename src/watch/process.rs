@@ -122,6 +122,11 @@ impl ProcessWatcher {
         Some(usage)
     }
 
+    /// It and its children, the eldest first; none once it is gone.
+    pub(super) fn processes(&self) -> Vec<&Process> {
+        members(&self.root, &self.children)
+    }
+
     fn count_connections(&mut self) {
         self.connections.count(&members(&self.root, &self.children));
     }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::*;
+use crate::metric::ResourceLevel;
 
 /// Tells a copy of the test binary what to do: `busy`, `fork`, `connect:PORT:COUNT` (twice) or `hiccup:PORT`.
 const ORDER: &str = "RHAID_WATCH_TEST_ORDER";
@@ -236,4 +237,54 @@ async fn a_process_that_is_stopped_has_one_hiccup_of_that_length() {
     };
     let status = tokio::time::timeout(patience, end).await.expect("the child ends");
     assert!(status.success(), "what it noted is asserted there");
+}
+
+/// Samples both until `test` holds, for at most ten seconds, and gives the last levels.
+async fn levels_until(
+    resources: &mut ResourceWatch,
+    levels: &mut LevelWatch,
+    test: impl Fn(&[ResourceLevel]) -> bool,
+) -> Vec<ResourceLevel> {
+    let mut seen = Vec::new();
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        resources.sample();
+        seen = levels.sample(resources);
+        if test(&seen) {
+            break;
+        }
+    }
+    seen
+}
+
+fn find<'a>(levels: &'a [ResourceLevel], resource: &str) -> Option<&'a ResourceLevel> {
+    levels.iter().find(|level| &*level.resource == resource)
+}
+
+#[tokio::test]
+async fn a_busy_target_uses_cores_of_those_it_may_use_and_its_machine_is_seen() {
+    let copy = Copy::told("busy");
+    let mut resources = ResourceWatch::new(Some(TargetProcess::Pid(copy.pid())));
+    let mut levels = LevelWatch::new(&[], &resources);
+    // Its whole time goes to computing or to waiting for a core.
+    let is_busy = |cpu: &ResourceLevel| cpu.used + cpu.saturation.unwrap_or(0.0) > 0.5;
+    let seen = levels_until(&mut resources, &mut levels, |levels| {
+        find(levels, "target cpu").is_some_and(is_busy)
+    })
+    .await;
+    let cpu = find(&seen, "target cpu").filter(|cpu| is_busy(cpu));
+    assert!(cpu.is_some_and(|cpu| cpu.used_ratio() > Some(0.0)), "{seen:?}");
+    let host = find(&seen, "host cpu");
+    assert!(host.is_some_and(|host| host.used > 0.0), "{seen:?}");
+    assert!(seen.iter().all(ResourceLevel::is_sound), "{seen:?}");
+    assert_eq!(levels.sample(&resources), [], "a moment later there is nothing to say");
+}
+
+#[tokio::test]
+async fn of_a_target_elsewhere_no_machine_is_seen() {
+    let elsewhere: SocketAddr = "192.0.2.1:80".parse().expect("an address");
+    let resources = ResourceWatch::new(None);
+    let mut levels = LevelWatch::new(&[elsewhere], &resources);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(levels.sample(&resources), []);
 }

@@ -49,7 +49,7 @@ impl RunView {
             errors: record.errors.iter().map(error).collect(),
             exemplars: record.exemplars.iter().map(exemplar).collect(),
             metrics: record.metrics.iter().map(metric).collect(),
-            resources: ResourcesView::of(&record.resources),
+            resources: ResourcesView::of(record),
             totals: totals(record),
             generator: generator(&record.generator),
             generator_figures: record.findings.generator,

@@ -4,6 +4,7 @@
 //! milliseconds, offsets are seconds from the start of the run.
 
 mod build;
+mod levels;
 mod resources;
 mod stress;
 pub(super) mod times;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use levels::{LevelSampleView, LevelView};
 pub use resources::{MaxLast, MeanMax, ResourceSampleView, ResourceView, ResourcesView};
 pub use stress::{StressHead, StressView};
 pub use times::{AtLeast, TimesView};

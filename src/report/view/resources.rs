@@ -2,25 +2,52 @@
 
 use serde::Serialize;
 
+use super::levels::{LevelView, levels};
 use super::times::to_s;
-use crate::record::{ResourceOwner, ResourceSample, ResourceUse};
+use crate::record::{
+    ResourceOwner, ResourceSample, ResourceUse, RunRecord, ScrapeAccount, SourceAccount,
+};
+use crate::report::clean::clean;
 
-/// Both owners; `None` for one that was not watched.
+/// What was in use.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResourcesView {
-    /// This process.
+    /// This process; `None` when it was not watched.
     pub generator: Option<ResourceView>,
-    /// The system under test.
+    /// The system under test; `None` when it was not watched.
     pub target: Option<ResourceView>,
+    /// How much of each resource was in use.
+    pub levels: Vec<LevelView>,
+    /// Levels that were counted and not kept.
+    pub levels_overflowed: u64,
+    /// Each page of metrics that was fetched.
+    pub scrapes: Vec<ScrapeAccount>,
 }
 
 impl ResourcesView {
-    pub(super) fn of(samples: &[ResourceSample]) -> Self {
+    pub(super) fn of(record: &RunRecord) -> Self {
         let of = |owner| {
-            let own: Vec<_> = samples.iter().filter(|s| s.owner == owner).copied().collect();
+            let own: Vec<_> =
+                record.resources.iter().filter(|s| s.owner == owner).copied().collect();
             ResourceView::of(&own)
         };
-        Self { generator: of(ResourceOwner::Generator), target: of(ResourceOwner::Target) }
+        let SourceAccount { levels_overflowed, scrapes } = &record.findings.sources;
+        Self {
+            generator: of(ResourceOwner::Generator),
+            target: of(ResourceOwner::Target),
+            levels: levels(&record.levels),
+            levels_overflowed: *levels_overflowed,
+            scrapes: scrapes.iter().map(cleaned).collect(),
+        }
+    }
+}
+
+/// What others sent, fit to be shown.
+fn cleaned(scrape: &ScrapeAccount) -> ScrapeAccount {
+    ScrapeAccount {
+        url: clean(&scrape.url),
+        last_error: scrape.last_error.as_deref().map(clean),
+        ..*scrape
     }
 }
 

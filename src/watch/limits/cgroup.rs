@@ -13,7 +13,7 @@ use crate::metric::GeneratorHealth;
 
 /// The groups that may hold a process back.
 #[derive(Debug, Default)]
-pub(super) struct CpuGroups {
+pub(in crate::watch) struct CpuGroups {
     groups: Vec<CpuGroup>,
 }
 
@@ -34,7 +34,7 @@ struct Throttled {
 
 impl CpuGroups {
     /// Those of `process`; none when the system does not tell.
-    pub(super) fn of(process: &Process) -> Self {
+    pub(in crate::watch) fn of(process: &Process) -> Self {
         let memberships = process.cgroups().map(|all| all.0).unwrap_or_default();
         let mounts = process.mountinfo().map(|all| all.0).unwrap_or_default();
         Self::among(&memberships, &mounts)
@@ -56,7 +56,7 @@ impl CpuGroups {
     }
 
     /// Writes the tightest quota, and how much the group was held back since the last call that was held back most.
-    pub(super) fn read_into(&mut self, health: &mut GeneratorHealth) {
+    pub(in crate::watch) fn read_into(&mut self, health: &mut GeneratorHealth) {
         health.quota_cores =
             self.groups.iter().filter_map(|group| quota_cores(&group.directory)).reduce(f64::min);
         let since: Vec<Throttled> =

@@ -58,15 +58,15 @@ impl Network {
 
 /// What went over one interface.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Traffic {
+pub(in crate::watch) struct Traffic {
     /// In the busier direction: links are full duplex.
-    bytes: u64,
+    pub(in crate::watch) bytes: u64,
     sent_packets: u64,
-    send_drops: u64,
+    pub(in crate::watch) send_drops: u64,
 }
 
 impl Traffic {
-    fn between(before: &DeviceStatus, now: &DeviceStatus) -> Self {
+    pub(in crate::watch) fn between(before: &DeviceStatus, now: &DeviceStatus) -> Self {
         let sent = now.sent_bytes.saturating_sub(before.sent_bytes);
         let received = now.recv_bytes.saturating_sub(before.recv_bytes);
         Self {
@@ -84,7 +84,7 @@ impl Traffic {
 }
 
 /// Loopback apart: it has no speed of its own, and nothing on it is lost.
-fn devices() -> HashMap<String, DeviceStatus> {
+pub(in crate::watch) fn devices() -> HashMap<String, DeviceStatus> {
     let mut all = procfs::net::dev_status().unwrap_or_default();
     all.remove("lo");
     all
@@ -96,7 +96,7 @@ fn segments() -> Option<Segments> {
 }
 
 /// Virtual interfaces have none, or say -1.
-fn link_speed(name: &str) -> Option<f64> {
+pub(in crate::watch) fn link_speed(name: &str) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/sys/class/net/{name}/speed")).ok()?;
     let megabits_per_s: f64 = text.trim().parse().ok()?;
     (megabits_per_s > 0.0).then_some(megabits_per_s * 1e6)

@@ -118,7 +118,7 @@ impl<'a> Counts<'a> {
 }
 
 /// An address as the kernel writes it: words of four bytes as numbers of this machine in hexadecimal, and the port.
-fn in_table(address: SocketAddr) -> String {
+pub(in crate::watch) fn in_table(address: SocketAddr) -> String {
     let ip: String = match address.ip().to_canonical() {
         IpAddr::V4(ip) => format!("{:08X}", u32::from_ne_bytes(ip.octets())),
         IpAddr::V6(ip) => {

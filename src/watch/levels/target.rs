@@ -1,0 +1,140 @@
+//! CPU, memory and files of the target's processes against what they may use.
+
+use std::collections::HashMap;
+
+use procfs::process::{LimitValue, Process};
+
+use super::{Growth, level};
+use crate::metric::resource::ResourceUse;
+use crate::metric::{GeneratorHealth, LevelUnit, ResourceLevel};
+use crate::watch::limits::{CpuGroups, allowed_cores};
+
+/// Threads whose wait for a core is looked at, which takes 5 µs each. Of a target with more the rest is not seen.
+const MAX_THREADS: usize = 1024;
+
+/// What is known of the target's processes between samples.
+#[derive(Debug, Default)]
+pub(super) struct TargetLevels {
+    /// The control groups of the process with this id.
+    groups: Option<(i32, CpuGroups)>,
+    /// For how long each thread had waited for a core, in nanoseconds.
+    waited_ns: HashMap<i32, u64>,
+    major_faults: Growth,
+}
+
+impl TargetLevels {
+    /// Adds the levels of `processes`, the eldest first, which together use `usage`.
+    pub(super) fn add(
+        &mut self,
+        processes: &[&Process],
+        usage: ResourceUse,
+        seconds: f64,
+        levels: &mut Vec<ResourceLevel>,
+    ) {
+        let Some(eldest) = processes.first() else { return };
+        let cpu =
+            level("target cpu", LevelUnit::Cores, usage.cpu_percent / 100.0, self.cores_of(eldest));
+        levels.push(ResourceLevel { saturation: self.waiting_threads(processes, seconds), ..cpu });
+        let total = procfs::Current::current().ok().map(|memory: procfs::Meminfo| memory.mem_total);
+        let memory = level(
+            "target memory",
+            LevelUnit::Bytes,
+            usage.memory_bytes as f64,
+            total.map(|bytes| bytes as f64),
+        );
+        let faults = processes.iter().filter_map(|process| process.stat().ok());
+        let faults = Some(faults.map(|stat| stat.majflt).sum());
+        levels
+            .push(ResourceLevel { saturation: self.major_faults.per_s(faults, seconds), ..memory });
+        levels.extend(open_files(processes));
+    }
+
+    /// Cores that the process may use, by affinity and by the quotas of its control groups.
+    fn cores_of(&mut self, process: &Process) -> Option<f64> {
+        let pid = process.pid();
+        if self.groups.as_ref().is_none_or(|(of, _)| *of != pid) {
+            self.groups = Some((pid, CpuGroups::of(process)));
+        }
+        let mut health =
+            GeneratorHealth { allowed_cores: allowed_cores(process), ..GeneratorHealth::default() };
+        if let Some((_, groups)) = &mut self.groups {
+            groups.read_into(&mut health);
+        }
+        health.cores()
+    }
+
+    /// How many threads could run and waited for a core, on average: what each waited (`run_delay` of
+    /// `Documentation/scheduler/sched-stats.rst`, in nanoseconds), summed, over the time. `None` at the first sample, and
+    /// where the kernel keeps no account of it.
+    fn waiting_threads(&mut self, processes: &[&Process], seconds: f64) -> Option<f64> {
+        let tasks = processes.iter().filter_map(|process| process.tasks().ok()).flatten();
+        let now: HashMap<i32, u64> = tasks
+            .take(MAX_THREADS)
+            .filter_map(|task| {
+                let task = task.ok()?;
+                Some((task.tid, task.schedstat().ok()?.run_delay))
+            })
+            .collect();
+        let before = std::mem::replace(&mut self.waited_ns, now);
+        let waited = self
+            .waited_ns
+            .iter()
+            .filter_map(|(tid, ns)| Some(ns.saturating_sub(*before.get(tid)?)));
+        let is_known = self.waited_ns.keys().any(|tid| before.contains_key(tid));
+        is_known.then(|| waited.sum::<u64>() as f64 / 1e9 / seconds)
+    }
+}
+
+/// Of the process that is nearest to its limit, for each has its own. `None` when no files may be counted, as those of
+/// another user.
+fn open_files(processes: &[&Process]) -> Option<ResourceLevel> {
+    let counts = processes.iter().filter_map(|process| {
+        let limit = match process.limits().ok()?.max_open_files.soft_limit {
+            LimitValue::Value(limit) => Some(limit as f64),
+            LimitValue::Unlimited => None,
+        };
+        let count = process.fd_count().ok()? as f64;
+        Some(level("target open files", LevelUnit::Count, count, limit))
+    });
+    counts.max_by(|a, b| {
+        let ratio = |level: &ResourceLevel| level.used_ratio().unwrap_or(0.0);
+        ratio(a).total_cmp(&ratio(b))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find<'a>(levels: &'a [ResourceLevel], resource: &str) -> &'a ResourceLevel {
+        let found = levels.iter().find(|level| &*level.resource == resource);
+        found.unwrap_or_else(|| panic!("no {resource} in {levels:?}"))
+    }
+
+    #[test]
+    fn this_process_as_a_target_has_cores_memory_and_files() {
+        let this = Process::myself().expect("this process");
+        let usage = ResourceUse { cpu_percent: 50.0, memory_bytes: 1 << 20, ..Default::default() };
+        let mut target = TargetLevels::default();
+        let mut levels = Vec::new();
+        target.add(&[&this], usage, 1.0, &mut levels);
+        assert_eq!(find(&levels, "target cpu").saturation, None, "a rate needs two looks");
+        levels.clear();
+        target.add(&[&this], usage, 1.0, &mut levels);
+        let cpu = find(&levels, "target cpu");
+        assert_eq!(cpu.used, 0.5);
+        assert!(cpu.capacity.is_some_and(|cores| cores > 0.0), "{cpu:?}");
+        assert!(cpu.saturation.is_some_and(|waiting| waiting >= 0.0), "{cpu:?}");
+        let memory = find(&levels, "target memory");
+        assert!(memory.used_ratio().is_some_and(|ratio| ratio > 0.0 && ratio < 1.0), "{memory:?}");
+        let files = find(&levels, "target open files");
+        assert!(files.used >= 3.0 && files.is_sound(), "{files:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_gone_leaves_nothing_out_of_place() {
+        let mut levels = Vec::new();
+        TargetLevels::default().add(&[], ResourceUse::default(), 1.0, &mut levels);
+        assert_eq!(levels, []);
+    }
+}

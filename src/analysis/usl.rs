@@ -160,7 +160,8 @@ fn summit(at: Vector, largest_n: f64) -> (f64, f64) {
 ///
 /// A draw adds normal noise to the fitted throughputs and fits again. How large the noise is, few points know badly
 /// themselves, so its variance is drawn too: `s² · k/χ²(k)` with k degrees of freedom. The seed is fixed: equal points have
-/// equal answers.
+/// equal answers. Where noise is in proportion to throughput instead of even, intervals of 90 % hold in about 86 % of cases
+/// (simulated, 12 loads, 2 % of noise).
 fn peak(best: Vector, points: &[(f64, f64)], residual: f64) -> Result<UslPeak, String> {
     let loads = || points.iter().map(|(n, _)| *n);
     let (smallest_n, largest_n) =

@@ -1,5 +1,6 @@
 //! `rhaid stress`: finds the load at which the target breaks, the load that it bears, and what gives first.
 
+mod bottleneck;
 mod guide;
 mod lead;
 mod measure;
@@ -44,7 +45,8 @@ pub(super) fn stress(
     let plan = prepared.plan.clone();
     let mut lead = StressLead::new(&plan, &settings, is_local, printer);
     let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), printer)?;
-    let found = lead.finding();
+    let mut found = lead.finding();
+    found.bottleneck = bottleneck::bottleneck(&found, &ended.record);
     say(found.state, printer);
     printer.data(report::stress_answer(&found) + "\n");
     ended.record.findings.validity = Some(validity(&found));

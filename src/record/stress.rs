@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::knee::Knee;
+use crate::analysis::knee::{Knee, LoadPoint};
+use crate::analysis::saturation::Bottleneck;
 use crate::analysis::validity::Verdict;
 use crate::plan::ProbeLoad;
 
@@ -201,6 +202,10 @@ pub struct StressFinding {
     pub irregular: Vec<String>,
     /// Where it begins to suffer, by every definition; `None` without two loads.
     pub knee: Option<Knee>,
+    /// What saturates first; `None` without a load that tells.
+    pub bottleneck: Option<Bottleneck>,
+    /// The curve: a point for each load.
+    pub curve: Vec<LoadPoint>,
     /// Whether the generator was the limit; then the bounds say nothing of the target.
     pub is_generator_limited: bool,
     /// Every probe.

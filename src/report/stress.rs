@@ -2,6 +2,7 @@
 
 use super::grid::{Column, Grid};
 use super::show;
+use super::view::BottleneckView;
 use crate::plan::ProbeLoad;
 use crate::record::{ProbePurpose, ProbeRecord, ProbeVerdict, StressFinding};
 
@@ -179,6 +180,24 @@ pub(super) fn probes(found: &StressFinding) -> Grid {
             probe.growth_per_s.map_or_else(String::new, |growth| format!("{growth:+.1}")),
             show::time(probe.schedule_lag_p99_ms),
             verdict(probe),
+        ]);
+    }
+    grid
+}
+
+/// What each resource has to do with throughput, the one that is full first first.
+pub(super) fn resources(found: &BottleneckView) -> Grid {
+    let mut columns = vec![Column::Words("resource")];
+    columns
+        .extend(["a request", "full at RPS", "in use at most", "saturated"].map(Column::Figures));
+    let mut grid = Grid::new(columns);
+    for fit in &found.evidence {
+        grid.push(vec![
+            fit.resource.clone(),
+            fit.demand_per_request.map_or_else(String::new, |demand| format!("{demand:.3e}")),
+            fit.at_capacity_per_s.map_or_else(String::new, rate_in_words),
+            fit.used_ratio_at_top.map_or_else(String::new, percent),
+            if fit.saturated { "yes".to_owned() } else { String::new() },
         ]);
     }
     grid

@@ -1,5 +1,6 @@
 //! A run as text: what stands on the terminal at its end, and what `report ID` shows again.
 
+use super::chart::{ChartOptions, load_charts};
 use super::grid::Grid;
 use super::view::{ResourceView, RunView, StressView};
 use super::{TextOptions, sections, show, stress};
@@ -12,6 +13,8 @@ const BOLD: &str = "1";
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+/// Charts do not get better by being wider.
+const WIDEST_CHART: usize = 100;
 /// The database that needs no `--db`.
 const DEFAULT_DB: &str = "rhaid.db";
 
@@ -212,6 +215,20 @@ impl Page<'_> {
         if let Some(knee) = &found.finding.knee {
             self.heading("knee");
             knee.words.iter().for_each(|words| self.wrapped("  ", words));
+            let size = ChartOptions {
+                width: self.options.width.min(WIDEST_CHART),
+                ascii: self.options.ascii,
+                ..ChartOptions::default()
+            };
+            for chart in load_charts(&found.finding.curve, knee) {
+                self.line("");
+                self.out += &chart.render(size);
+            }
+        }
+        if let Some(bottleneck) = &found.bottleneck {
+            self.heading("what saturates first");
+            self.wrapped("  ", &bottleneck.words);
+            self.table("resources against throughput", &stress::resources(bottleneck));
         }
     }
 

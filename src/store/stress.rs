@@ -4,6 +4,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::codec::to_json;
+use crate::analysis::saturation::Bottleneck;
 use crate::plan::ProbeLoad;
 use crate::record::{ProbeRecord, StressFinding};
 
@@ -31,11 +32,16 @@ pub(super) fn replace(
             ":breakdown": found.breakdown.as_ref().map(|b| b.value),
             ":breakdown_lower": found.breakdown.as_ref().and_then(|b| b.lower),
             ":knee": found.knee.as_ref().and_then(|knee| knee.power_point.as_ref()).map(|point| point.load),
-            ":bottleneck": None::<String>,
+            ":bottleneck": found.bottleneck.as_ref().map(named),
             ":usl": usl.map(to_json).transpose()?,
         },
     )?;
     found.probes.iter().try_for_each(|probe| insert_probe(connection, run, probe))
+}
+
+/// The resource by its name, or why none is named.
+fn named(found: &Bottleneck) -> String {
+    found.resource.clone().unwrap_or_else(|| found.category.as_str().to_owned())
 }
 
 fn insert_probe(connection: &Connection, run: i64, probe: &ProbeRecord) -> rusqlite::Result<()> {

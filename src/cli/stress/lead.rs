@@ -88,6 +88,11 @@ impl<'a> StressLead<'a> {
         let points = by_load(self.points);
         StressFinding {
             knee: (points.len() > 1).then(|| knee(&points)),
+            // What bootstraps needed is in the run's own slices.
+            curve: points
+                .into_iter()
+                .map(|point| LoadPoint { slices: Vec::new(), ..point })
+                .collect(),
             probes: self.probes,
             state,
             requests_per_iteration: per_iteration,

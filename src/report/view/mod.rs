@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use levels::{LevelSampleView, LevelView};
 pub use resources::{MaxLast, MeanMax, ResourceSampleView, ResourceView, ResourcesView};
-pub use stress::{StressHead, StressView};
+pub use stress::{BottleneckView, CurvePoint, StressHead, StressView};
 pub use times::{AtLeast, TimesView};
 
 pub(super) use build::{rfc3339, word};

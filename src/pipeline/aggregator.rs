@@ -81,9 +81,9 @@ impl Aggregator {
         Self { phases: Vec::new(), is_in_legs: true, ..Self::new(plan) }
     }
 
-    /// Takes note of the phases of a leg.
+    /// Takes note of the phase of a leg: its last, as what comes before it only settles.
     pub fn add_leg(&mut self, scenarios: &[Scenario]) {
-        self.phases.extend(phases_of(scenarios));
+        self.phases.extend(phases_of(scenarios).into_iter().next_back());
     }
 
     /// Takes note that what was planned after `at` did not take place.

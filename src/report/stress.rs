@@ -188,13 +188,16 @@ pub(super) fn probes(found: &StressFinding) -> Grid {
 /// What each resource has to do with throughput, the one that is full first first.
 pub(super) fn resources(found: &BottleneckView) -> Grid {
     let mut columns = vec![Column::Words("resource")];
-    columns
-        .extend(["a request", "full at RPS", "in use at most", "saturated"].map(Column::Figures));
+    columns.extend(
+        ["1,000 requests", "full at RPS", "in use at most", "saturated"].map(Column::Figures),
+    );
     let mut grid = Grid::new(columns);
     for fit in &found.evidence {
         grid.push(vec![
             fit.resource.clone(),
-            fit.demand_per_request.map_or_else(String::new, |demand| format!("{demand:.3e}")),
+            fit.demand_per_request
+                .filter(|demand| *demand > 0.0)
+                .map_or_else(String::new, |demand| show::number(Some(demand * 1e3))),
             fit.at_capacity_per_s.map_or_else(String::new, rate_in_words),
             fit.used_ratio_at_top.map_or_else(String::new, percent),
             if fit.saturated { "yes".to_owned() } else { String::new() },

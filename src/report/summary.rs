@@ -186,14 +186,18 @@ impl Page<'_> {
 
     /// A paragraph after a word of twelve columns.
     fn wrapped(&mut self, lead: &str, text: &str) {
-        const INDENT: usize = 12;
-        let width = self.options.width.saturating_sub(INDENT).max(INDENT);
+        self.paragraph(lead, 12, text);
+    }
+
+    /// A paragraph whose lines but the first begin at column `indent`.
+    fn paragraph(&mut self, lead: &str, indent: usize, text: &str) {
+        let width = self.options.width.saturating_sub(indent).max(20);
         let mut line = String::new();
         let mut lead = lead.to_owned();
         for word in text.split(' ') {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
                 self.line(&format!("{lead}{line}"));
-                lead = " ".repeat(INDENT);
+                lead = " ".repeat(indent);
                 line.clear();
             }
             if !line.is_empty() {
@@ -209,12 +213,12 @@ impl Page<'_> {
         let answer = self.paint(BOLD, &stress::stress_answer(&found.finding));
         self.line(&format!("  {answer}"));
         for remark in stress::remarks(&found.finding) {
-            self.wrapped("  ", &remark);
+            self.paragraph("  ", 2, &remark);
         }
         self.table("probes", &self.fitted(stress::probes(&found.finding)));
         if let Some(knee) = &found.finding.knee {
             self.heading("knee");
-            knee.words.iter().for_each(|words| self.wrapped("  ", words));
+            knee.words.iter().for_each(|words| self.paragraph("  ", 2, words));
             let size = ChartOptions {
                 width: self.options.width.min(WIDEST_CHART),
                 ascii: self.options.ascii,
@@ -227,7 +231,7 @@ impl Page<'_> {
         }
         if let Some(bottleneck) = &found.bottleneck {
             self.heading("what saturates first");
-            self.wrapped("  ", &bottleneck.words);
+            self.paragraph("  ", 2, &bottleneck.words);
             self.table("resources against throughput", &stress::resources(bottleneck));
         }
     }

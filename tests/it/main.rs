@@ -22,6 +22,8 @@ mod scripts;
 mod selftest;
 /// What is reported of a target that freezes.
 mod stall;
+/// Searches for the breaking point, and sweeps.
+mod stress;
 /// Starts the program, the sample service and a faulty one for the tests here.
 mod support;
 /// Laws of the source tree that no compiler knows: who imports whom, sizes, words, names, what lies where.

@@ -51,8 +51,13 @@ fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 0.001 {
         return format!("{value:.0e}");
     }
-    let whole = value.abs() >= 100.0;
-    show::number(Some(if whole { value.round() } else { (value * 1000.0).round() / 1000.0 }))
+    let digits = match value.abs() {
+        size if size >= 99.5 => 1.0,
+        size if size >= 9.95 => 10.0,
+        size if size >= 0.995 => 100.0,
+        _ => 1000.0,
+    };
+    show::number(Some((value * digits).round() / digits))
 }
 
 /// `1ms`, `1.5s`: a time without the zeros that a table would keep.

@@ -83,13 +83,14 @@ impl Rhaid {
         self.folder.path().join(name)
     }
 
-    /// Starts the command with the arguments given since the last one. The first writes `record.json` if it is a run.
+    /// Starts the command with the arguments given since the last one. The first writes `record.json` if it makes load.
     pub(crate) fn spawn(&mut self) -> Running {
         self.number += 1;
         let stdout = self.path(&format!("stdout-{}", self.number));
         let stderr = self.path(&format!("stderr-{}", self.number));
         let mut args = std::mem::take(&mut self.args);
-        if args.first().is_some_and(|verb| verb == "run") && !args.iter().any(|a| a == "--json") {
+        let makes_load = |verb: &String| ["run", "stress", "bench"].contains(&verb.as_str());
+        if args.first().is_some_and(makes_load) && !args.iter().any(|a| a == "--json") {
             args.extend(["--json", "record.json"].map(str::to_owned));
         }
         let mut words = std::mem::take(&mut self.wrapper);

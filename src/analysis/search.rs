@@ -12,6 +12,7 @@
 mod bisect;
 mod classify;
 pub mod drift;
+mod hold;
 mod ledger;
 mod outcome;
 mod recover;
@@ -20,8 +21,14 @@ mod settings;
 mod summary;
 mod trial;
 
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+use hold::Holds;
 use ledger::Ledger;
 pub use outcome::{Bounds, Breakdown, CapacityDrift, Irregular, MaxSustainable, Outcome};
 use recover::{Baseline, Recovery, Way};
@@ -56,7 +63,7 @@ pub struct Search {
     /// Whether something ended it before its time.
     is_ended: bool,
     has_looked_beyond: bool,
-    held: Option<bool>,
+    holds: Holds,
     used: Duration,
 }
 
@@ -88,7 +95,7 @@ impl Search {
             irregular: Vec::new(),
             is_ended: false,
             has_looked_beyond: false,
-            held: None,
+            holds: Holds::default(),
             used: Duration::ZERO,
         }
     }
@@ -167,7 +174,7 @@ impl Search {
         match purpose {
             Purpose::WarmUp => {}
             Purpose::Canary => self.take_canary(&trial),
-            Purpose::Hold => self.held = Some(!self.is_high_for_sustainable(verdict)),
+            Purpose::Hold => self.take_hold(trial, verdict),
             Purpose::Search => {
                 let load_per_s = trial.load_per_s;
                 if let Some(reason) = trial.generator_limited {
@@ -196,8 +203,18 @@ impl Search {
         }
     }
 
-    fn is_high_for_sustainable(&self, verdict: &Verdict) -> bool {
-        self.place_of(LossKind::Slo).is_none_or(|goal| verdict.high_goals.contains(&goal))
+    /// A load that twice could not be held is none that the target sustains, whatever short trials say: the search goes on.
+    fn take_hold(&mut self, trial: Trial, verdict: &Verdict) {
+        let load_per_s = trial.load_per_s;
+        let is_high = verdict.kind != VerdictKind::Low
+            && self.place_of(LossKind::Slo).is_none_or(|goal| verdict.high_goals.contains(&goal));
+        let carried = self.carried();
+        if is_high {
+            self.recovery = Some(Recovery::after(load_per_s, carried, &self.settings));
+        }
+        for refuted in self.holds.add(trial, !is_high) {
+            self.ledger.add(refuted);
+        }
     }
 
     /// The place of the first goal of a kind.
@@ -250,7 +267,7 @@ impl Search {
             return Some(self.request(Purpose::WarmUp, start, duration));
         }
         if self.baseline.is_none() {
-            return Some(recover::canary(start));
+            return Some(recover::first_canary(&self.settings));
         }
         let wanted = self.next_search().or_else(|| self.look_beyond());
         let Some(request) = wanted else { return self.hold() };
@@ -290,9 +307,8 @@ impl Search {
     fn hold(&self) -> Option<TrialRequest> {
         let lower = self.place_of(LossKind::Slo).and_then(|goal| self.bounds(goal).lower_per_s)?;
         let duration = self.settings.hold_duration;
-        let is_wanted = self.held.is_none()
-            && !duration.is_zero()
-            && !self.rows.last().is_some_and(|row| row.purpose == Purpose::Hold)
+        let is_wanted = !duration.is_zero()
+            && self.holds.is_open(lower)
             && self.used + duration <= self.settings.max_duration;
         is_wanted.then(|| self.request(Purpose::Hold, lower, duration))
     }

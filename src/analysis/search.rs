@@ -12,6 +12,7 @@
 mod bisect;
 mod classify;
 pub mod drift;
+pub mod early;
 mod hold;
 mod ledger;
 mod outcome;

@@ -29,8 +29,9 @@ mod tests;
 
 use std::time::Duration;
 
+use classify::LoadClass;
 use hold::Holds;
-use ledger::Ledger;
+use ledger::{Ledger, LoadTrials};
 pub use outcome::{Bounds, Breakdown, CapacityDrift, Irregular, MaxSustainable, Outcome};
 use recover::{Baseline, Recovery, Way};
 use select::{Focus, Selection};
@@ -72,10 +73,8 @@ pub struct Search {
 const BEYOND: f64 = 1.3;
 /// A load that failed this far above the limit makes that trial needless.
 const BEYOND_ENOUGH: f64 = 1.2;
-/// A load that was carried counts for a look after an overload from this share of the best lower bound on.
-const WELL_BELOW: f64 = 0.7;
-/// A load below the best lower bound that is not as near to its limit.
-const SURELY: f64 = 0.95;
+/// A load up to this share of the best lower bound is carried though few trials were made at it.
+const WELL_BELOW: f64 = 0.6;
 
 impl Search {
     /// A search that has made no trial yet.
@@ -185,10 +184,17 @@ impl Search {
                 }
                 // Before the trial is entered: what it overloaded was carried before it.
                 let carried = self.carried();
-                self.ledger.add(trial);
-                if verdict.is_high() {
-                    self.recovery = Some(Recovery::after(load_per_s, carried, &self.settings));
+                if !verdict.is_high() {
+                    self.ledger.add(trial);
+                    return;
                 }
+                let mut recovery = Recovery::after(load_per_s, carried, &self.settings);
+                if carried.is_some_and(|(best, _)| load_per_s <= best) {
+                    recovery.suspect = Some(trial);
+                } else {
+                    self.ledger.add(trial);
+                }
+                self.recovery = Some(recovery);
             }
         }
     }
@@ -199,8 +205,11 @@ impl Search {
             return;
         };
         let settings = &self.settings;
-        if self.recovery.as_mut().is_some_and(|way| way.is_over(canary, &baseline, settings)) {
-            self.recovery = None;
+        let is_over = |recovery: &mut Recovery| recovery.is_over(canary, &baseline, settings);
+        if let Some(recovery) = self.recovery.take_if(is_over)
+            && let Some(trial) = recovery.cleared()
+        {
+            self.ledger.add(trial);
         }
     }
 
@@ -223,18 +232,22 @@ impl Search {
         self.settings.goals.iter().position(|goal| goal.loss == kind)
     }
 
-    /// The smallest of the goals' lower bounds, and a load at or well below it that was carried too.
+    /// The smallest of the goals' lower bounds, and the largest load up to it that is surely carried: by enough trials, or by
+    /// few of which the load is well below. A load that a few short trials let pass may be a little too much.
     fn carried(&self) -> Option<(f64, f64)> {
         let lower = |goal| self.bounds(goal).lower_per_s;
         let goals = 0..self.settings.goals.len();
         let best = goals.map(lower).collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::min)?;
-        let is_carried = |load: &&ledger::LoadTrials| {
-            let share = load.load_per_s / best;
-            (WELL_BELOW..SURELY).contains(&share)
-                && self.settings.goals.iter().all(|goal| load.is_all_low(goal))
+        let finest = self.targets.last()?;
+        let is_sure = |load: &LoadTrials, goal: &Goal| {
+            load.class(goal, finest, &self.settings) == LoadClass::Lower
+                || load.load_per_s <= best * WELL_BELOW && load.is_all_low(goal)
         };
-        let below = self.ledger.loads().iter().rev().find(is_carried);
-        Some((best, below.map_or(best, |load| load.load_per_s)))
+        let is_carried = |load: &&LoadTrials| {
+            load.load_per_s <= best && self.settings.goals.iter().all(|goal| is_sure(load, goal))
+        };
+        let sure = self.ledger.loads().iter().rev().find(is_carried);
+        Some((best, sure.map_or(best * WELL_BELOW, |load| load.load_per_s)))
     }
 
     fn way_back(&mut self) -> Option<Way> {

@@ -71,8 +71,11 @@ pub(super) struct Recovery {
     pub(super) overload_per_s: f64,
     /// Time since then.
     pub(super) waited: Duration,
-    /// What was wrong at the last look.
+    /// What was wrong at the last look; empty if nothing ever was.
     pub(super) complaint: String,
+    /// The trial that failed, if its load was carried before: it counts only if the target then is itself at once. Else what
+    /// failed was not the load.
+    pub(super) suspect: Option<Trial>,
     /// The small load, and one that was carried before, if there is one.
     small_per_s: f64,
     carried_per_s: Option<f64>,
@@ -114,12 +117,18 @@ impl Recovery {
             overload_per_s,
             waited: Duration::ZERO,
             complaint: String::new(),
+            suspect: None,
             // Below the smallest load of interest, if need be: it is not to find anything.
             small_per_s: (best * CANARY_SHARE).max(SMALLEST_PER_S.min(best)),
             carried_per_s: carried.map(|(_, load)| load),
             look: Look::Small,
             rest: FIRST_REST,
         }
+    }
+
+    /// The suspect, if it is none any more.
+    pub(super) fn cleared(self) -> Option<Trial> {
+        self.suspect.filter(|_| self.complaint.is_empty())
     }
 
     /// What to do next.

@@ -334,3 +334,23 @@ fn an_outcome_survives_json() {
     let read: Vec<TrialRow> = serde_json::from_str(&rows).expect("the same");
     assert_eq!(read, search.trials());
 }
+
+#[test]
+fn explore() {
+    for (rate, slo_s) in [(1000.0, 0.02), (1000.0, 0.01), (5000.0, 0.05), (300.0, 0.1)] {
+        let truth = rate - 100.0_f64.ln() / slo_s;
+        let all = outcomes(0..40, |seed| {
+            let mut target = Target::queue(rate, seed);
+            target.slo_s = slo_s;
+            drive(SearchSettings::default(), &mut target).1
+        });
+        println!(
+            "{rate} {slo_s} {truth:.0}: {} {} both {} irr {:?} t {:.0}",
+            count(&all, |o| has_within(&o.bounds[0], truth)),
+            count(&all, |o| has_within(&o.bounds[1], rate)),
+            count(&all, |o| is_near(o.bounds[0].lower_per_s.unwrap_or(0.0), truth, 0.06)),
+            all.iter().flat_map(|o| o.irregular.clone()).collect::<Vec<_>>(),
+            all.iter().map(|o| o.elapsed.as_secs_f64()).sum::<f64>() / 40.0
+        );
+    }
+}

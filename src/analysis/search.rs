@@ -12,6 +12,8 @@
 mod bisect;
 mod classify;
 pub mod drift;
+pub mod early;
+mod hold;
 mod ledger;
 mod outcome;
 mod recover;
@@ -20,9 +22,16 @@ mod settings;
 mod summary;
 mod trial;
 
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use ledger::Ledger;
+use classify::LoadClass;
+use hold::Holds;
+use ledger::{Ledger, LoadTrials};
 pub use outcome::{Bounds, Breakdown, CapacityDrift, Irregular, MaxSustainable, Outcome};
 use recover::{Baseline, Recovery, Way};
 use select::{Focus, Selection};
@@ -56,7 +65,7 @@ pub struct Search {
     /// Whether something ended it before its time.
     is_ended: bool,
     has_looked_beyond: bool,
-    held: Option<bool>,
+    holds: Holds,
     used: Duration,
 }
 
@@ -64,10 +73,8 @@ pub struct Search {
 const BEYOND: f64 = 1.3;
 /// A load that failed this far above the limit makes that trial needless.
 const BEYOND_ENOUGH: f64 = 1.2;
-/// A load that was carried counts for a look after an overload from this share of the best lower bound on.
-const WELL_BELOW: f64 = 0.7;
-/// A load below the best lower bound that is not as near to its limit.
-const SURELY: f64 = 0.95;
+/// A load up to this share of the best lower bound is carried though few trials were made at it.
+const WELL_BELOW: f64 = 0.6;
 
 impl Search {
     /// A search that has made no trial yet.
@@ -88,7 +95,7 @@ impl Search {
             irregular: Vec::new(),
             is_ended: false,
             has_looked_beyond: false,
-            held: None,
+            holds: Holds::default(),
             used: Duration::ZERO,
         }
     }
@@ -167,7 +174,7 @@ impl Search {
         match purpose {
             Purpose::WarmUp => {}
             Purpose::Canary => self.take_canary(&trial),
-            Purpose::Hold => self.held = Some(!self.is_high_for_sustainable(verdict)),
+            Purpose::Hold => self.take_hold(trial, verdict),
             Purpose::Search => {
                 let load_per_s = trial.load_per_s;
                 if let Some(reason) = trial.generator_limited {
@@ -177,10 +184,17 @@ impl Search {
                 }
                 // Before the trial is entered: what it overloaded was carried before it.
                 let carried = self.carried();
-                self.ledger.add(trial);
-                if verdict.is_high() {
-                    self.recovery = Some(Recovery::after(load_per_s, carried, &self.settings));
+                if !verdict.is_high() {
+                    self.ledger.add(trial);
+                    return;
                 }
+                let mut recovery = Recovery::after(load_per_s, carried, &self.settings);
+                if carried.is_some_and(|(best, _)| load_per_s <= best) {
+                    recovery.suspect = Some(trial);
+                } else {
+                    self.ledger.add(trial);
+                }
+                self.recovery = Some(recovery);
             }
         }
     }
@@ -191,13 +205,26 @@ impl Search {
             return;
         };
         let settings = &self.settings;
-        if self.recovery.as_mut().is_some_and(|way| way.is_over(canary, &baseline, settings)) {
-            self.recovery = None;
+        let is_over = |recovery: &mut Recovery| recovery.is_over(canary, &baseline, settings);
+        if let Some(recovery) = self.recovery.take_if(is_over)
+            && let Some(trial) = recovery.cleared()
+        {
+            self.ledger.add(trial);
         }
     }
 
-    fn is_high_for_sustainable(&self, verdict: &Verdict) -> bool {
-        self.place_of(LossKind::Slo).is_none_or(|goal| verdict.high_goals.contains(&goal))
+    /// A load that twice could not be held is none that the target sustains, whatever short trials say: the search goes on.
+    fn take_hold(&mut self, trial: Trial, verdict: &Verdict) {
+        let load_per_s = trial.load_per_s;
+        let is_high = verdict.kind != VerdictKind::Low
+            && self.place_of(LossKind::Slo).is_none_or(|goal| verdict.high_goals.contains(&goal));
+        let carried = self.carried();
+        if is_high {
+            self.recovery = Some(Recovery::after(load_per_s, carried, &self.settings));
+        }
+        for refuted in self.holds.add(trial, !is_high) {
+            self.ledger.add(refuted);
+        }
     }
 
     /// The place of the first goal of a kind.
@@ -205,18 +232,22 @@ impl Search {
         self.settings.goals.iter().position(|goal| goal.loss == kind)
     }
 
-    /// The smallest of the goals' lower bounds, and a load at or well below it that was carried too.
+    /// The smallest of the goals' lower bounds, and the largest load up to it that is surely carried: by enough trials, or by
+    /// few of which the load is well below. A load that a few short trials let pass may be a little too much.
     fn carried(&self) -> Option<(f64, f64)> {
         let lower = |goal| self.bounds(goal).lower_per_s;
         let goals = 0..self.settings.goals.len();
         let best = goals.map(lower).collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::min)?;
-        let is_carried = |load: &&ledger::LoadTrials| {
-            let share = load.load_per_s / best;
-            (WELL_BELOW..SURELY).contains(&share)
-                && self.settings.goals.iter().all(|goal| load.is_all_low(goal))
+        let finest = self.targets.last()?;
+        let is_sure = |load: &LoadTrials, goal: &Goal| {
+            load.class(goal, finest, &self.settings) == LoadClass::Lower
+                || load.load_per_s <= best * WELL_BELOW && load.is_all_low(goal)
         };
-        let below = self.ledger.loads().iter().rev().find(is_carried);
-        Some((best, below.map_or(best, |load| load.load_per_s)))
+        let is_carried = |load: &&LoadTrials| {
+            load.load_per_s <= best && self.settings.goals.iter().all(|goal| is_sure(load, goal))
+        };
+        let sure = self.ledger.loads().iter().rev().find(is_carried);
+        Some((best, sure.map_or(best * WELL_BELOW, |load| load.load_per_s)))
     }
 
     fn way_back(&mut self) -> Option<Way> {
@@ -250,7 +281,7 @@ impl Search {
             return Some(self.request(Purpose::WarmUp, start, duration));
         }
         if self.baseline.is_none() {
-            return Some(recover::canary(start));
+            return Some(recover::first_canary(&self.settings));
         }
         let wanted = self.next_search().or_else(|| self.look_beyond());
         let Some(request) = wanted else { return self.hold() };
@@ -290,9 +321,8 @@ impl Search {
     fn hold(&self) -> Option<TrialRequest> {
         let lower = self.place_of(LossKind::Slo).and_then(|goal| self.bounds(goal).lower_per_s)?;
         let duration = self.settings.hold_duration;
-        let is_wanted = self.held.is_none()
-            && !duration.is_zero()
-            && !self.rows.last().is_some_and(|row| row.purpose == Purpose::Hold)
+        let is_wanted = !duration.is_zero()
+            && self.holds.is_open(lower)
             && self.used + duration <= self.settings.max_duration;
         is_wanted.then(|| self.request(Purpose::Hold, lower, duration))
     }

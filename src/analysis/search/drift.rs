@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::metric::Slice;
 
 /// Standard deviations that growth must exceed: one steady trial in a hundred does.
-pub(super) const Z_UNSTABLE: f64 = 2.33;
+const Z_UNSTABLE: f64 = 2.33;
 /// Those of growth that needs no further look.
 const Z_CERTAIN: f64 = 5.0;
 /// Those of each half of it.

@@ -1,18 +1,25 @@
 //! All trials that count, by load, and the bounds that follow from them.
 
+use std::time::Duration;
+
 use super::classify::{LoadClass, Seconds, conditional_throughput};
-use super::drift::Z_UNSTABLE;
 use super::outcome::Bounds;
 use super::settings::{Goal, SearchSettings, Target};
 use super::trial::Trial;
 use crate::analysis::trend::median;
 
-/// Trials from which on what they say together about a backlog counts.
+/// Trials from which on what they say together is looked at.
 const FEWEST_POOLED: usize = 3;
+/// Trials from which on it decides: in fewer, two disturbed ones would.
+const FEWEST_DECIDING: usize = 5;
+/// Standard errors that their growth must exceed: with one trial in twenty disturbed, one load in a hundred does by chance.
+const Z_POOLED: f64 = 3.0;
 /// The standard error of a median against that of a mean, √(π/2).
 const MEDIAN_ERROR: f64 = 1.2533;
-/// Pooled growth beyond this many standard errors is suspicious: the load is not carried before the full sum of trials.
-const Z_SUSPICIOUS: f64 = 1.0;
+/// Within so many standard errors of the limit, it is open on which side of it the trials together are.
+const Z_OPEN: f64 = 1.28;
+/// The standard deviation of a normal distribution against its median absolute deviation.
+const DEVIATION: f64 = 1.4826;
 /// Above this share of errors outstanding work is cut off by failures, and its growth no longer tells the capacity.
 const ERRORS_HIDE_CAPACITY: f64 = 0.01;
 
@@ -49,7 +56,11 @@ impl LoadTrials {
     /// Whether work piles up at this load: by the trials together, or else by the most of them.
     pub(super) fn is_unstable(&self) -> bool {
         let flagged = self.trials.iter().filter(|trial| trial.is_unstable()).count();
-        2 * flagged > self.trials.len() || self.pooled_z().is_some_and(|z| z > Z_UNSTABLE)
+        2 * flagged > self.trials.len() || self.grows_together()
+    }
+
+    fn grows_together(&self) -> bool {
+        self.trials.len() >= FEWEST_DECIDING && self.pooled_z().is_some_and(|z| z > Z_POOLED)
     }
 
     /// What was completed a second while work piled up, each trial with its standard error.
@@ -85,6 +96,30 @@ impl LoadTrials {
         self.trials.iter().all(|trial| !trial.is_high(goal))
     }
 
+    /// Whether all were, and one of them was not too short to tell.
+    pub(super) fn is_carried_for(&self, full: Duration, goal: &Goal) -> bool {
+        self.is_all_low(goal) && self.trials.iter().any(|trial| trial.duration >= full)
+    }
+
+    /// By how many standard errors what is typically lost exceeds the limit. `None` for less than three trials.
+    fn loss_z(&self, goal: &Goal) -> Option<f64> {
+        let over = |trial: &Trial| trial.loss_ratio(goal.loss) - goal.max_loss_ratio;
+        let over: Vec<f64> = self.trials.iter().map(over).collect();
+        let middle = median(&over)?;
+        let apart: Vec<f64> = over.iter().map(|value| (value - middle).abs()).collect();
+        let error = MEDIAN_ERROR * DEVIATION * median(&apart)? / (over.len() as f64).sqrt();
+        (over.len() >= FEWEST_POOLED).then(|| middle / error.max(f64::MIN_POSITIVE))
+    }
+
+    /// Whether it is open on which side of a limit the load is, though most of its trials are on one.
+    fn is_open(&self, goal: &Goal) -> bool {
+        self.pooled_z().is_some_and(|z| z > Z_OPEN)
+            || self.loss_z(goal).is_some_and(|z| z.abs() < Z_OPEN)
+    }
+
+    /// The class by the rule of RFC 9971, with two additions: a backlog that grows in all trials together makes it an upper
+    /// bound; and where the trials together leave open on which side of the limit they are, more are made, up to the longest
+    /// sum of the target.
     pub(super) fn class(
         &self,
         goal: &Goal,
@@ -93,14 +128,24 @@ impl LoadTrials {
     ) -> LoadClass {
         let stretch = settings.stretch(self.load_per_s);
         let seconds = self.seconds(goal, target.trial_s * stretch);
-        let sum_s = target.sum_s * stretch;
-        let class = seconds.class(sum_s, goal.exceed_ratio);
-        let z = self.pooled_z().unwrap_or(0.0);
-        match class {
-            LoadClass::Lower | LoadClass::Undecided if z > Z_UNSTABLE => LoadClass::Upper,
-            LoadClass::Lower if z > Z_SUSPICIOUS && seconds.full() < sum_s => LoadClass::Undecided,
-            decided => decided,
+        if self.grows_together() {
+            return LoadClass::Upper;
         }
+        // Trials that were prolonged for a small load are not also repeated more often: a search must end.
+        let sum_s = target.sum_s * stretch;
+        if seconds.full() < target.longest_sum_s.max(sum_s) && self.is_open(goal) {
+            return LoadClass::Undecided;
+        }
+        let class = seconds.class(sum_s, goal.exceed_ratio);
+        let is_doubtful = class == LoadClass::Upper && self.needs_repeating(goal);
+        if is_doubtful { LoadClass::Undecided } else { class }
+    }
+
+    /// Whether there is one trial and it may have been disturbed: at a small load it would send a search with single trials
+    /// far astray. A goal that allows for no high trial believes it.
+    fn needs_repeating(&self, goal: &Goal) -> bool {
+        let is_certain = |trial: &Trial| trial.drift.is_some_and(|drift| drift.is_certain);
+        goal.exceed_ratio > 0.0 && self.trials.len() < 2 && !self.trials.iter().any(is_certain)
     }
 
     pub(super) fn throughput(

@@ -10,6 +10,10 @@ use super::trial::{Purpose, Trial, TrialRequest};
 
 /// A canary's load as a share of the best lower bound.
 const CANARY_SHARE: f64 = 0.1;
+/// A load that is small for any target, so that the first canary need not be smaller.
+const SMALL_PER_S: f64 = 10.0;
+/// A load below this brings nothing to look at in a canary's time.
+const SMALLEST_PER_S: f64 = 0.5;
 /// Requests that a canary's median needs.
 const CANARY_REQUESTS: f64 = 30.0;
 /// The shortest look, and the longest.
@@ -38,6 +42,10 @@ impl Baseline {
 
     /// What is wrong with a canary; `None` if nothing.
     fn complaint(&self, canary: &Trial) -> Option<String> {
+        if canary.planned == 0 {
+            // So small a load may bring nothing in so short a time.
+            return None;
+        }
         let lost = canary.loss_ratio(LossKind::Errors);
         if lost > MAY_FAIL {
             return Some(format!("{:.0}% errors at {:.1}/s", lost * 100.0, canary.load_per_s));
@@ -63,8 +71,11 @@ pub(super) struct Recovery {
     pub(super) overload_per_s: f64,
     /// Time since then.
     pub(super) waited: Duration,
-    /// What was wrong at the last look.
+    /// What was wrong at the last look; empty if nothing ever was.
     pub(super) complaint: String,
+    /// The trial that failed, if its load was carried before: it counts only if the target then is itself at once. Else what
+    /// failed was not the load.
+    pub(super) suspect: Option<Trial>,
     /// The small load, and one that was carried before, if there is one.
     small_per_s: f64,
     carried_per_s: Option<f64>,
@@ -81,8 +92,14 @@ pub(super) enum Way {
     GivenUp,
 }
 
+/// The canary that the baseline is taken from, before anything was carried.
+pub(super) fn first_canary(settings: &SearchSettings) -> TrialRequest {
+    let start = settings.start_load_per_s;
+    canary((start * CANARY_SHARE).max(SMALL_PER_S).min(start))
+}
+
 /// A canary at `load_per_s`.
-pub(super) fn canary(load_per_s: f64) -> TrialRequest {
+fn canary(load_per_s: f64) -> TrialRequest {
     let seconds = (CANARY_REQUESTS / load_per_s).min(LONGEST.as_secs_f64());
     let duration = Duration::from_secs_f64(seconds).max(SHORTEST);
     TrialRequest { purpose: Purpose::Canary, load_per_s, duration, good_after: duration }
@@ -100,11 +117,18 @@ impl Recovery {
             overload_per_s,
             waited: Duration::ZERO,
             complaint: String::new(),
-            small_per_s: (best * CANARY_SHARE).max(settings.min_load_per_s.min(best)),
+            suspect: None,
+            // Below the smallest load of interest, if need be: it is not to find anything.
+            small_per_s: (best * CANARY_SHARE).max(SMALLEST_PER_S.min(best)),
             carried_per_s: carried.map(|(_, load)| load),
             look: Look::Small,
             rest: FIRST_REST,
         }
+    }
+
+    /// The suspect, if it is none any more.
+    pub(super) fn cleared(self) -> Option<Trial> {
+        self.suspect.filter(|_| self.complaint.is_empty())
     }
 
     /// What to do next.

@@ -10,6 +10,8 @@ use super::settings::{SearchSettings, Target};
 
 /// Part of the distance between two bounds, on a logarithmic scale, that an interpolation keeps off each of them.
 const KEEP_OFF: f64 = 0.2;
+/// Bounds that lie farther apart than this factor are far from the limit.
+const FAR: f64 = 2.0;
 /// Bounds are narrow enough when they exceed the width by no more than this.
 const ROUNDING: f64 = 1e-6;
 /// The first overloaded load is not followed by one below this share of it, whatever little it got through.
@@ -87,60 +89,43 @@ impl Selection<'_> {
         let width = self.targets[target].width;
         let bounds = self.bounds(goal, target);
         let coarse = self.best_bounds(goal, target);
-        let load = match (bounds.lower_per_s, bounds.upper_per_s) {
+        let is_done = match (bounds.lower_per_s, bounds.upper_per_s) {
+            (Some(lower), Some(upper)) => upper <= lower * (1.0 + width) * (1.0 + ROUNDING),
+            (Some(lower), None) => lower >= self.settings.max_load_per_s,
+            (None, Some(upper)) => upper <= self.settings.min_load_per_s,
+            (None, None) => false,
+        };
+        let load = || match assumed(&bounds, &coarse) {
             (Some(lower), Some(upper)) => {
-                if upper <= lower * (1.0 + width) * (1.0 + ROUNDING) {
-                    return None;
-                }
-                self.between(goal, (lower, upper), width)
+                self.around(self.guess(goal, (lower, upper)), &bounds, width)
             }
-            (Some(lower), None) if lower >= self.settings.max_load_per_s => return None,
-            (None, Some(upper)) if upper <= self.settings.min_load_per_s => return None,
-            (Some(lower), None) => match coarse.upper_per_s.filter(|upper| *upper > lower) {
-                Some(upper) => self.above(goal, (lower, upper), width),
-                None if target == 0 => lower * 2.0,
-                None => lower * self.outward(goal, target),
-            },
-            (None, Some(upper)) => match coarse.lower_per_s.filter(|lower| *lower < upper) {
-                Some(lower) => self.below(goal, (lower, upper), width),
-                None if target == 0 => self.downward(goal, upper),
-                None => upper / self.outward(goal, target),
-            },
-            (None, None) => match (coarse.lower_per_s, coarse.upper_per_s) {
-                (Some(lower), Some(upper)) => {
-                    floor(self.guess(goal, (lower, upper)) / (1.0 + width).sqrt())
-                }
-                (Some(only), None) | (None, Some(only)) => only,
-                (None, None) => self.settings.start_load_per_s,
-            },
+            // A coarser target went up to the largest load, or down to the smallest: so must this one.
+            (Some(lower), None) if bounds.lower_per_s != Some(lower) => lower,
+            (None, Some(upper)) if bounds.upper_per_s != Some(upper) => upper,
+            (Some(lower), None) if target == 0 => lower * 2.0,
+            (Some(lower), None) => lower * self.outward(goal, target),
+            (None, Some(upper)) if target == 0 => self.downward(goal, upper),
+            (None, Some(upper)) => upper / self.outward(goal, target),
+            (None, None) => self.settings.start_load_per_s,
         };
-        Some(self.settings.within_limits(load))
+        (!is_done).then(|| self.settings.within_limits(load()))
     }
 
-    /// A load between two bounds: one that closes them around the guess if it can, else one below the guess.
-    fn between(&self, goal: usize, (lower, upper): (f64, f64), width: f64) -> f64 {
-        let guess = self.guess(goal, (lower, upper));
-        let (above, below) = (floor(lower * (1.0 + width)), ceil(upper / (1.0 + width)));
-        let wanted = if guess <= above {
-            above
-        } else if guess >= below {
-            below
-        } else {
-            floor(guess / (1.0 + width).sqrt())
+    /// A load near a guess: one that closes the bounds around it if it can, else one below it.
+    fn around(&self, guess: f64, bounds: &Bounds, width: f64) -> f64 {
+        let (lower, upper) = (bounds.lower_per_s, bounds.upper_per_s);
+        let above = lower.map(|lower| floor(lower * (1.0 + width)));
+        let below = upper.map(|upper| ceil(upper / (1.0 + width)));
+        let wanted = match (above, below) {
+            (Some(above), _) if guess <= above => above,
+            (_, Some(below)) if guess >= below => below,
+            _ => floor(guess / (1.0 + width).sqrt()),
         };
-        if wanted > lower && wanted < upper { wanted } else { (lower * upper).sqrt() }
-    }
-
-    /// A load above a lower bound, where one assumes an upper one.
-    fn above(&self, goal: usize, (lower, upper): (f64, f64), width: f64) -> f64 {
-        let guess = self.guess(goal, (lower, upper));
-        floor((lower * (1.0 + width)).max(guess * (1.0 + width).sqrt())).min(upper)
-    }
-
-    /// A load below an upper bound, where one assumes a lower one.
-    fn below(&self, goal: usize, (lower, upper): (f64, f64), width: f64) -> f64 {
-        let guess = self.guess(goal, (lower, upper));
-        ceil((upper / (1.0 + width)).min(guess / (1.0 + width).sqrt())).max(lower)
+        let is_between = lower.is_none_or(|l| wanted > l) && upper.is_none_or(|u| wanted < u);
+        match (lower, upper) {
+            (Some(lower), Some(upper)) if !is_between => (lower * upper).sqrt(),
+            _ => wanted,
+        }
     }
 
     /// Where the limit seems to lie between two bounds: at the capacity, if a backlog tells it; else where a line through what
@@ -157,7 +142,9 @@ impl Selection<'_> {
         if rise <= 0.0 {
             return middle;
         }
-        let share = ((goal.max_loss_ratio - low_loss) / rise).clamp(KEEP_OFF, 1.0 - KEEP_OFF);
+        // Far from the limit nothing is lost, however far: a line from there says little.
+        let least = if upper > lower * FAR { 0.5 } else { KEEP_OFF };
+        let share = ((goal.max_loss_ratio - low_loss) / rise).clamp(least, 1.0 - KEEP_OFF);
         lower * (upper / lower).powf(share)
     }
 
@@ -182,18 +169,29 @@ impl Selection<'_> {
     }
 }
 
+/// The narrowest bounds that one may assume: those of the coarser targets where they lie within those that are known.
+fn assumed(known: &Bounds, coarse: &Bounds) -> (Option<f64>, Option<f64>) {
+    let is_within = |load: &f64| {
+        known.lower_per_s.is_none_or(|lower| *load > lower)
+            && known.upper_per_s.is_none_or(|upper| *load < upper)
+    };
+    let lower = coarse.lower_per_s.filter(is_within).or(known.lower_per_s);
+    let upper = coarse.upper_per_s.filter(is_within).or(known.upper_per_s);
+    (lower, upper)
+}
+
 /// Down to four digits: loads are read by people.
 fn floor(load: f64) -> f64 {
-    let unit = digit(load);
-    (load / unit).floor() * unit
+    let scale = scale(load);
+    (load * scale).floor() / scale
 }
 
 /// Up to four digits.
 fn ceil(load: f64) -> f64 {
-    let unit = digit(load);
-    (load / unit).ceil() * unit
+    let scale = scale(load);
+    (load * scale).ceil() / scale
 }
 
-fn digit(load: f64) -> f64 {
-    10.0_f64.powf(load.log10().floor() - 3.0)
+fn scale(load: f64) -> f64 {
+    10.0_f64.powf(3.0 - load.log10().floor())
 }

@@ -128,10 +128,14 @@ pub(super) struct Target {
     pub(super) trial_s: f64,
     /// Trial time that a decision rests on, in seconds, likewise.
     pub(super) sum_s: f64,
+    /// The same where the trials together leave it open on which side of the limit the load is.
+    pub(super) longest_sum_s: f64,
 }
 
 /// Targets of a search.
 const TARGETS: i32 = 3;
+/// By how much the duration sum of the finest target is exceeded where the trials leave it open.
+const LONGER_IF_OPEN: f64 = 3.0;
 
 impl SearchSettings {
     /// The targets from coarse to fine: widths halve, durations grow geometrically.
@@ -146,6 +150,7 @@ impl SearchSettings {
             width: self.width_ratio * f64::powi(2.0, TARGETS - 1 - step),
             trial_s: between(first_s, full_s, step),
             sum_s: between(first_s, sum_s, step),
+            longest_sum_s: if step == TARGETS - 1 { sum_s * LONGER_IF_OPEN } else { 0.0 },
         };
         (0..TARGETS).map(target).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::ledger::LoadTrials;
 use super::{Bounds, Breakdown, CapacityDrift, Irregular, LossKind, MaxSustainable, Outcome};
-use super::{Search, Strategy, TrialRow};
+use super::{Purpose, Search, Strategy, TrialRow};
 use crate::analysis::trend::median;
 
 /// The standard error of a median against that of a mean, √(π/2).
@@ -43,9 +43,11 @@ impl Search {
                 found.push(Irregular::FailsAtMinimum { goal: name(), load_per_s: upper });
             }
             Bounds { upper_per_s: Some(upper), .. } => {
-                let beyond = |load: &&LoadTrials| load.load_per_s >= upper * INVERTED;
-                let mut carried = self.ledger.loads().iter().filter(beyond);
-                let carried = carried.find(|load| load.is_all_low(goal)).map(|l| l.load_per_s);
+                let is_carried = |load: &&LoadTrials| {
+                    let full = self.full_duration(load.load_per_s);
+                    load.load_per_s >= upper * INVERTED && load.is_carried_for(full, goal)
+                };
+                let carried = self.ledger.loads().iter().find(is_carried).map(|l| l.load_per_s);
                 found.extend(carried.map(|carried_per_s| Irregular::LossInversion {
                     goal: name(),
                     upper_per_s: upper,
@@ -77,8 +79,14 @@ impl Search {
             upper_per_s: bounds.upper_per_s,
             width_ratio: bounds.width_ratio(),
             trials,
-            confirmed: self.held,
+            confirmed: self.confirmed(lower),
         })
+    }
+
+    /// A load that was not refuted, but is not the one that was held, is not confirmed either.
+    fn confirmed(&self, lower_per_s: f64) -> Option<bool> {
+        let has_holds = self.rows.iter().any(|row| row.purpose == Purpose::Hold);
+        has_holds.then(|| self.holds.verdict(lower_per_s).unwrap_or(false))
     }
 
     fn breakdown(&self) -> Option<Breakdown> {

@@ -15,7 +15,7 @@ use crate::clock::RunClock;
 use crate::engine::{EngineError, Run, RunMessage, StopLevel};
 use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
-use crate::record::{RunRecord, RunStatus};
+use crate::record::{RunRecord, RunStatus, ScrapeAccount};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
@@ -54,6 +54,7 @@ struct Conductor<'a> {
     aggregator: Aggregator,
     health: Vec<GeneratorHealth>,
     hiccups: Histogram,
+    scrapes: Vec<ScrapeAccount>,
     clock: Option<RunClock>,
     next_second: u64,
     signals: u32,
@@ -83,6 +84,7 @@ pub async fn conduct<'a>(
         aggregator: Aggregator::new(plan),
         health: Vec::new(),
         hiccups: Histogram::new(),
+        scrapes: Vec::new(),
         clock: None,
         next_second: 1,
         signals: 0,
@@ -143,13 +145,16 @@ impl Conductor<'_> {
         }
     }
 
-    /// Samples are taken with an offset of their own; they belong to the second in which they arrive.
+    /// Samples are taken with an offset of their own; they belong to the second in which they arrive, or as long before it
+    /// as they waited.
     fn add_watched(&mut self, mut second: WatchedSecond) {
+        second.warnings.iter().for_each(|warning| self.printer.warning(&harmless(warning)));
+        self.scrapes = std::mem::take(&mut second.scrapes);
         let Some(clock) = self.clock else { return };
         let at = clock.now();
         second.resources.iter_mut().for_each(|sample| sample.at = at);
         self.aggregator.add_resources(&second.resources);
-        second.levels.iter_mut().for_each(|sample| sample.at = at);
+        second.levels.iter_mut().for_each(|sample| sample.at = at.saturating_sub(sample.at));
         self.aggregator.add_levels(second.levels);
         self.health.push(second.health);
         self.hiccups.merge(&second.hiccups);
@@ -207,7 +212,8 @@ impl Conductor<'_> {
         } else {
             RunStatus::Finished
         };
-        let record = self.aggregator.record(self.head, status, at);
+        let mut record = self.aggregator.record(self.head, status, at);
+        record.findings.sources.scrapes = self.scrapes;
         Conducted {
             record,
             totals: self.aggregator.into_totals(),

@@ -22,6 +22,7 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "demo")]
 mod sample_service;
+mod scraping;
 pub mod selftest;
 pub mod settings;
 pub mod target;

@@ -16,6 +16,7 @@ mod load;
 mod profile;
 pub mod resolve;
 mod scenario;
+pub mod scrape;
 mod share;
 pub mod step_name;
 
@@ -29,6 +30,7 @@ pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;
 pub use resolve::{ResolveContext, resolve};
+pub use scrape::ScrapeSource;
 pub use step_name::step_name;
 
 use crate::metric::threshold::Threshold;
@@ -72,6 +74,9 @@ pub struct Plan {
     pub threads: usize,
     /// Whether the first script error ends the run.
     pub abort_on_script_error: bool,
+    /// Pages of metrics that are fetched each second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scrape: Vec<ScrapeSource>,
 }
 
 impl Plan {

@@ -93,8 +93,7 @@ pub struct TargetArgs {
 #[command(next_help_heading = "Target")]
 pub struct WatchArgs {
     /// Fetch this page of Prometheus metrics each second; what it tells is kept with the run; repeatable
-    #[arg(long, value_name = "URL", env = "RHAID_SCRAPE", hide_env = true, value_delimiter = ',',
-        value_parser = values::page)]
+    #[arg(long, value_name = "URL", env = "RHAID_SCRAPE", hide_env = true, value_delimiter = ',')]
     pub scrape: Vec<String>,
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::plan::layers::{PeakWish, PhaseWish};
-use crate::plan::scrape::check_page;
 use crate::plan::{Arrival, HttpVersion};
 use crate::units::{parse_duration, parse_rate};
 
@@ -23,17 +22,6 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 /// A duration of zero or more.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.reason)
-}
-
-/// The URL of a page of metrics.
-pub(super) fn page(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match check_page(text) {
-        Ok(()) => Ok(text.to_owned()),
-        Err(error) => {
-            Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}")))
-        }
-    }
 }
 
 /// A rate above zero.

@@ -16,7 +16,7 @@ use crate::engine::{EngineError, LegIndex, Run, RunMessage, StopLevel};
 use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
 use crate::plan::Scenario;
-use crate::record::{ResourceSample, RunRecord, RunStatus};
+use crate::record::{ResourceSample, RunRecord, RunStatus, ScrapeAccount};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
@@ -105,6 +105,7 @@ struct Conductor<'a, 'l> {
     leg: Option<LegIndex>,
     aggregator: Aggregator,
     machine: Vec<MachineSecond>,
+    scrapes: Vec<ScrapeAccount>,
     outstanding: u64,
     clock: Option<RunClock>,
     next_second: u64,
@@ -134,6 +135,7 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
         lead,
         leg: None,
         machine: Vec::new(),
+        scrapes: Vec::new(),
         outstanding: 0,
         clock: None,
         next_second: 1,
@@ -199,13 +201,16 @@ impl Conductor<'_, '_> {
         }
     }
 
-    /// Samples are taken with an offset of their own; they belong to the second in which they arrive.
+    /// Samples are taken with an offset of their own; they belong to the second in which they arrive, or as long before it
+    /// as they waited.
     fn add_watched(&mut self, mut second: WatchedSecond) {
+        second.warnings.iter().for_each(|warning| self.printer.warning(&harmless(warning)));
+        self.scrapes = std::mem::take(&mut second.scrapes);
         let Some(clock) = self.clock else { return };
         let at = clock.now();
         second.resources.iter_mut().for_each(|sample| sample.at = at);
         self.aggregator.add_resources(&second.resources);
-        second.levels.iter_mut().for_each(|sample| sample.at = at);
+        second.levels.iter_mut().for_each(|sample| sample.at = at.saturating_sub(sample.at));
         self.aggregator.add_levels(std::mem::take(&mut second.levels));
         let WatchedSecond { health, hiccups, .. } = second;
         self.machine.push(MachineSecond { at, health, hiccups });
@@ -292,7 +297,8 @@ impl Conductor<'_, '_> {
         } else {
             RunStatus::Finished
         };
-        let record = self.aggregator.record(self.head, status, at);
+        let mut record = self.aggregator.record(self.head, status, at);
+        record.findings.sources.scrapes = self.scrapes;
         Conducted {
             record,
             totals: self.aggregator.into_totals(),

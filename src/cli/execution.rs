@@ -138,7 +138,7 @@ pub(super) fn execute<'l>(
             CliError::plain(ExitCode::Invalid, format!("{}: {}", error.output, error.reason))
         })?;
     }
-    let watched = find_target(target.as_ref(), head.plan.target.as_deref());
+    let watched = find_target(target.as_ref(), &head.plan);
     let mut limits = ScriptLimits::default();
     if let Some(bytes) = settings.vu_stack_bytes {
         limits.stack_bytes = usize::try_from(bytes).unwrap_or(limits.stack_bytes);

@@ -23,6 +23,7 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "demo")]
 mod sample_service;
+mod scraping;
 pub mod selftest;
 pub mod settings;
 mod stress;

@@ -11,6 +11,7 @@ use super::args::{
     CheckArgs, EngineArgs, GlobalArgs, HttpArgs, JudgeArgs, LoadArgs, OutputSpec, ReportArgs,
     ReportFile, ReportFormat, RequestArgs, RunArgs, TargetArgs, ThresholdText,
 };
+use crate::plan::ScrapeSource;
 use crate::plan::layers::{HttpWishes, LoadWishes, Wishes};
 
 /// How long a started target may take to answer.
@@ -169,7 +170,7 @@ impl RunSettings {
     /// # Errors
     /// The first thing that cannot be meant; see [`SettingsError`].
     pub fn new(args: RunArgs, global: &GlobalArgs) -> Result<Self, SettingsError> {
-        let RunArgs { source, target, load, http, request, judge, output, engine } = args;
+        let RunArgs { source, target, watch, load, http, request, judge, output, engine } = args;
         let source = source_of(source.as_deref(), request, &target)?;
         let start = start_of(&target);
         let env = unique("--env", target.env)?;
@@ -181,6 +182,7 @@ impl RunSettings {
             no_thresholds: judge.no_thresholds,
             http: http_wishes(http),
             scale: load.scale,
+            scrape: watch.scrape.into_iter().map(ScrapeSource::unmapped).collect(),
             tags: unique("--tag", output.tag)?,
             ..engine_wishes(&engine, &judge)
         };

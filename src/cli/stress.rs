@@ -40,7 +40,7 @@ pub(super) fn stress(
     prepared.plan.test_type = TestType::Stress;
     check_limits(&prepared.plan, printer);
     say(StressState::StressBinarySearch, printer);
-    let watched = find_target(target.as_ref(), prepared.plan.target.as_deref());
+    let watched = find_target(target.as_ref(), &prepared.plan);
     let is_local = watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let plan = prepared.plan.clone();
     let mut lead = StressLead::new(&plan, &settings, is_local, printer);

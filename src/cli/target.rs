@@ -12,8 +12,10 @@ use url::Url;
 
 use super::CliError;
 use super::exit::ExitCode;
+use super::scraping::{page_of, page_of_sample_service};
 use super::settings::TargetStart;
 use super::watching::Watched;
+use crate::plan::Plan;
 use crate::watch::{TargetProcess, is_on_this_machine};
 
 /// How long a target may take to stop before it is killed.
@@ -201,14 +203,18 @@ pub fn check_reachable(target: &str) -> Result<(), CliError> {
     })
 }
 
-/// What there is to watch of the target: its addresses, and its process when it is on this machine.
+/// What there is to watch of the target of `plan`: its addresses, its process when it is on this machine, and pages of
+/// metrics.
 #[must_use]
-pub fn find_target(started: Option<&StartedTarget>, target: Option<&str>) -> Watched {
+pub fn find_target(started: Option<&StartedTarget>, plan: &Plan) -> Watched {
+    let target = plan.target.as_deref();
+    let pages = plan.scrape.iter().filter_map(|page| page_of(&page.url, page.resources.clone()));
+    let own_page = target.and_then(page_of_sample_service);
     let destinations = target.and_then(|target| addresses(target).ok()).unwrap_or_default();
     let listening = destinations
         .iter()
         .find(|address| is_on_this_machine(address.ip()))
         .map(|address| TargetProcess::Listening(*address));
     let target = started.map(|started| TargetProcess::Pid(started.pid())).or(listening);
-    Watched { target, destinations }
+    Watched { target, destinations, pages: pages.collect(), own_page }
 }

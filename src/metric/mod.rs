@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod labels;
 pub mod level;
 pub mod resource;
+pub mod series;
 pub mod sink;
 pub mod slice;
 pub mod spelling;

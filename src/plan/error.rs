@@ -171,6 +171,22 @@ pub enum PlanError {
         /// What is wrong with it, or what would work.
         reason: String,
     },
+    /// A page of metrics that cannot be fetched.
+    #[error("the page {url:?} cannot be scraped: {reason}")]
+    Scrape {
+        /// What was written, without user and password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What would work.
+        hint: &'static str,
+    },
+    /// Two resources of one name.
+    #[error("two scraped resources are named {name:?}")]
+    DuplicateResource {
+        /// The name.
+        name: String,
+    },
     /// A threshold that cannot be judged.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
@@ -223,6 +239,7 @@ impl PlanError {
                 Some(format!("it is called with the user: fn {function}(user) {{ ... }}"))
             }
             Self::Target { hint, .. } => Some(hint.clone()),
+            Self::Scrape { hint, .. } => Some((*hint).to_owned()),
             Self::Threshold(error) => error.hint(),
             Self::InScenario { problem, .. } => problem.hint(),
             other => other.fixed_hint().map(str::to_owned),
@@ -232,6 +249,7 @@ impl PlanError {
     fn fixed_hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoScenario => "give the script a task: tasks: #{ browse: 1 } and fn browse(user)",
+            Self::DuplicateResource { .. } => "give each resource its own name",
             Self::DuplicateScenario { .. } => "give each scenario its own name",
             Self::NoTasks { .. } => "write for example tasks: #{ browse: 3, buy: 1 }",
             Self::Weight { .. } => "a weight is a number above 0; leave out what should not run",

@@ -147,7 +147,7 @@ pub(super) fn host_and_path(target: &str) -> Option<String> {
 }
 
 /// What was written without anything between the scheme and an `@`: passwords are not repeated in messages.
-fn without_user(text: &str) -> String {
+pub(super) fn without_user(text: &str) -> String {
     let start = text.find("://").map_or(0, |at| at + 3);
     let authority = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
     match text[start..authority].rfind('@') {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::executor::Arrival;
-use super::{HttpVersion, ThinkTime};
+use super::{HttpVersion, ScrapeSource, ThinkTime};
 use crate::metric::threshold::Threshold;
 use crate::units::Rate;
 
@@ -150,4 +150,6 @@ pub struct Wishes {
     pub threads: Option<usize>,
     /// The first script error ends the run.
     pub abort_on_script_error: Option<bool>,
+    /// Pages of metrics; added to those below.
+    pub scrape: Vec<ScrapeSource>,
 }

@@ -17,6 +17,7 @@ pub mod probe;
 mod profile;
 pub mod resolve;
 mod scenario;
+pub mod scrape;
 mod share;
 pub mod step_name;
 
@@ -31,6 +32,7 @@ pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;
 pub use probe::{Probe, ProbeLoad};
 pub use resolve::{ResolveContext, resolve};
+pub use scrape::ScrapeSource;
 pub use step_name::step_name;
 
 use crate::metric::threshold::Threshold;
@@ -74,6 +76,9 @@ pub struct Plan {
     pub threads: usize,
     /// Whether the first script error ends the run.
     pub abort_on_script_error: bool,
+    /// Pages of metrics that are fetched each second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scrape: Vec<ScrapeSource>,
 }
 
 impl Plan {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::PlanError;
 use super::layers::Wishes;
-use super::{Plan, TestType, http, scenario};
+use super::{Plan, TestType, http, scenario, scrape};
 use crate::metric::MetricKind;
 use crate::metric::spelling::nearest;
 use crate::metric::threshold::Threshold;
@@ -46,6 +46,7 @@ pub fn resolve(layers: &[&Wishes], context: &ResolveContext<'_>) -> Result<Plan,
     let http = http::settings(layers, &mut problems);
     let thresholds = thresholds(layers, context, &mut problems);
     let threads = threads(layers, context, &mut problems);
+    let scrape = scrape::pages(layers, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -64,6 +65,7 @@ pub fn resolve(layers: &[&Wishes], context: &ResolveContext<'_>) -> Result<Plan,
             .iter()
             .find_map(|layer| layer.abort_on_script_error)
             .unwrap_or(false),
+        scrape,
     })
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn plan() -> Plan {
         tags: BTreeMap::from([("build".to_owned(), "abc123".to_owned())]),
         threads: 2,
         abort_on_script_error: false,
+        scrape: Vec::new(),
     }
 }
 

@@ -20,6 +20,9 @@ pub fn redacted(plan: &Plan) -> Plan {
     }
     plan.http.proxy = plan.http.proxy.as_deref().map(without_userinfo);
     plan.target = plan.target.as_deref().map(without_userinfo);
+    for page in &mut plan.scrape {
+        page.url = without_query(&page.url);
+    }
     plan
 }
 
@@ -38,6 +41,15 @@ fn without_userinfo(url: &str) -> String {
     }
 }
 
+/// The URL with its query replaced, which may hold a token; as it is when it has none.
+#[must_use]
+pub fn without_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((page, _)) => format!("{page}?{REDACTED}"),
+        None => url.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,7 +62,12 @@ mod tests {
             .map(|name| (name.to_owned(), "canary".to_owned()))
             .to_vec();
         plan.http.proxy = Some("http://me:canary@proxy:8080/x@y".to_owned());
+        plan.scrape = vec![crate::plan::ScrapeSource {
+            url: "http://a/metrics?token=canary".to_owned(),
+            resources: Vec::new(),
+        }];
         let kept = redacted(&plan);
+        assert_eq!(kept.scrape[0].url, "http://a/metrics?***");
         let values: Vec<&str> = kept.http.headers.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["***", "***", "canary"]);
         assert_eq!(kept.http.proxy.as_deref(), Some("http://***@proxy:8080/x@y"));

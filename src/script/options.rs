@@ -1,5 +1,7 @@
 //! A script's `options` as wishes, with a finding for everything in it that makes no sense.
 
+mod scrape;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ const LOAD_KEYS: [&str; 16] = [
     "graceful_stop",
 ];
 /// Keys of `options` beside those of a load.
-const OPTION_KEYS: [&str; 25] = [
+const OPTION_KEYS: [&str; 26] = [
     "target",
     "name",
     "load",
@@ -59,6 +61,7 @@ const OPTION_KEYS: [&str; 25] = [
     "fold_ids",
     "proxy",
     "abort_on_script_error",
+    "scrape",
 ];
 /// Keys of `options` that are about connections.
 const CONNECTION_KEYS: [&str; 1] = ["no_connection_reuse"];
@@ -173,6 +176,7 @@ impl Reading<'_> {
             tags: self.texts("tags", options.get("tags")).into_iter().collect(),
             load: self.load("", options, false),
             http: self.http(options),
+            scrape: self.scrapes(options),
             ..Wishes::default()
         };
         if let Some(load) = self.map("load", options.get("load")) {

@@ -423,3 +423,62 @@ fn options_of_every_kind_become_wishes() {
     );
     assert_eq!(wishes.http.headers, [("accept".to_owned(), "text/html".to_owned())]);
 }
+
+#[test]
+fn pages_to_scrape_are_read_with_what_they_tell_in_the_scripts_order() {
+    let script = load(
+        r#"let options = #{ scrape: ["http://h:1/metrics", #{ url: "http://h:2/metrics", resources: #{
+            "db pool": #{ used: "in_use{db=\"a\"}", capacity: "size", waiting: "waiting" },
+            cpu: #{ used: "rate(process_cpu_seconds_total)", capacity: 4 },
+        } }] };
+        fn journey(user) {}"#,
+    )
+    .unwrap();
+    let [plain, mapped] = script.wishes().scrape.as_slice() else { panic!("two pages") };
+    assert_eq!(*plain, crate::plan::ScrapeSource::unmapped("http://h:1/metrics".to_owned()));
+    assert_eq!(
+        serde_json::to_string(mapped).unwrap(),
+        r#"{"url":"http://h:2/metrics","resources":[{"resource":"db pool","used":"in_use{db=\"a\"}","capacity":"size","waiting":"waiting"},{"resource":"cpu","used":"rate(process_cpu_seconds_total)","capacity":4.0}]}"#
+    );
+}
+
+#[test]
+fn wrong_pages_to_scrape_say_where_and_what_would_work() {
+    for (text, line, says, hint) in [
+        (
+            "let options = #{ scrape: #{ url: \"http://h:1/m\", resources: #{\n pool: #{ used: \"a\", size: \"b\" } } } };\nfn journey(user) {}",
+            2,
+            "no option `size`",
+            "capacity",
+        ),
+        (
+            "let options = #{ scrape: #{ url: \"http://h:1/m\", resources: #{\n \"db pool\": #{ used: \"sum(a)\" } } } };\nfn journey(user) {}",
+            2,
+            "is no series",
+            "rate(name)",
+        ),
+        (
+            "let options = #{ scrape: #{ url: \"http://h:1/m\", resources: #{\n pool: #{ capacity: 8 } } } };\nfn journey(user) {}",
+            2,
+            "needs `used`",
+            "used:",
+        ),
+        (
+            "let options = #{\n scrape: [\"http://h:1/m\",\n \"https://h/m\"] };\nfn journey(user) {}",
+            3,
+            "without TLS",
+            "proxy",
+        ),
+        (
+            "let options = #{\n scrape: #{ resources: #{} } };\nfn journey(user) {}",
+            2,
+            "needs its `url`",
+            "9100",
+        ),
+    ] {
+        let finding = first_finding(text);
+        assert_eq!(finding.line, line, "{finding:?}");
+        assert!(finding.message.contains(says), "{finding:?}");
+        assert!(finding.hint.as_deref().unwrap_or("").contains(hint), "{finding:?}");
+    }
+}

@@ -2,7 +2,7 @@
 //! near the generator is to the limits of its machine; where the target is on this machine, how much of it is in use.
 //!
 //! Main types: [`ResourceWatch`], which samples both once a second; [`ProcessWatcher`] is one process and
-//! [`pid_listening_on`] finds a target by its port. [`LimitWatch`] samples the limits, [`LevelWatch`] the target's
+//! [`pid_listening_on`] finds a target by its port. [`ScrapeWatch`] fetches pages of metrics. [`LimitWatch`] samples the limits, [`LevelWatch`] the target's
 //! machine, [`HiccupWatch`] notes when this
 //! process was kept from running. This room must not know scripts, the engine or who reads its figures;
 //! `sysinfo` and `procfs` are named nowhere else. It sits beside the flow: `cli` starts it, `pipeline` puts its figures
@@ -26,6 +26,7 @@ mod local;
 mod portable;
 #[cfg(target_os = "linux")]
 mod process;
+mod scrape;
 #[cfg(target_os = "linux")]
 mod sockets;
 #[cfg(all(test, target_os = "linux"))]
@@ -45,6 +46,9 @@ pub use local::is_on_this_machine;
 pub use portable::{LevelWatch, LimitWatch, ProcessWatcher, pid_listening_on};
 #[cfg(target_os = "linux")]
 pub use process::ProcessWatcher;
+pub use scrape::{
+    ExpositionError, FetchError, PageLevels, ScrapeError, ScrapePage, ScrapeWatch, Scraped,
+};
 #[cfg(target_os = "linux")]
 pub use sockets::pid_listening_on;
 
@@ -102,6 +106,12 @@ impl ResourceWatch {
         self.target_use = self.sample_target();
         let target = self.target_use.map(|usage| (Owner::Target, usage));
         generator.into_iter().chain(target).collect()
+    }
+
+    /// The command lines of the target's processes, the eldest first; empty when they are not known.
+    #[must_use]
+    pub fn target_commands(&self) -> Vec<Vec<String>> {
+        self.found.as_ref().map(ProcessWatcher::commands).unwrap_or_default()
     }
 
     /// Whether a target's process is being watched.

@@ -20,6 +20,8 @@ mod scale;
 mod scripts;
 /// What `rhaid selftest` measures, shows, keeps and leaves behind.
 mod selftest;
+/// What the target and its machine have in use: seen, scraped, stored, shown.
+mod sources;
 /// What is reported of a target that freezes.
 mod stall;
 /// Searches for the breaking point, and sweeps.

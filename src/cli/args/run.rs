@@ -32,6 +32,9 @@ pub struct RunArgs {
     /// What is tested.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What is watched of it.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// How much load.
     #[command(flatten)]
     pub load: LoadArgs,
@@ -83,6 +86,15 @@ pub struct TargetArgs {
         value_delimiter = ','
     )]
     pub scenario: Vec<String>,
+}
+
+/// What is watched of the target beside its answers.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct WatchArgs {
+    /// Fetch this page of Prometheus metrics each second; what it tells is kept with the run; repeatable
+    #[arg(long, value_name = "URL", env = "RHAID_SCRAPE", hide_env = true, value_delimiter = ',')]
+    pub scrape: Vec<String>,
 }
 
 /// How much load, and for how long.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::run::{EngineArgs, HttpArgs, OutputArgs, RequestArgs, TargetArgs};
+use super::run::{EngineArgs, HttpArgs, OutputArgs, RequestArgs, TargetArgs, WatchArgs};
 use super::values::{self, LoadRange};
 use crate::plan::Arrival;
 use crate::units::Rate;
@@ -33,6 +33,9 @@ pub struct StressArgs {
     /// What is tested.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What is watched beside it.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// How requests are made.
     #[command(flatten)]
     pub http: HttpArgs,

@@ -78,7 +78,7 @@ impl StressSettings {
     /// # Errors
     /// The first thing that cannot be meant: exit code 2.
     pub(super) fn new(args: StressArgs, global: &GlobalArgs) -> Result<Self, CliError> {
-        let StressArgs { source, search, target, http, request, output, engine } = args;
+        let StressArgs { source, search, target, watch, http, request, output, engine } = args;
         let objective = search.slo.as_deref().map(objective).transpose()?;
         let probe = search.probe_duration.unwrap_or(PROBE);
         if probe < SHORTEST_PROBE {
@@ -109,7 +109,7 @@ impl StressSettings {
             allow_invalid: search.allow_invalid,
             ..JudgeArgs::default()
         };
-        let run = RunArgs { source, target, load, http, request, judge, output, engine };
+        let run = RunArgs { source, target, watch, load, http, request, judge, output, engine };
         let run = RunSettings::new(run, global)
             .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
         Ok(Self {

@@ -75,6 +75,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         p99_interval: percentile::interval(totals.slices.as_slice(), Quantile::P99),
         steadiness,
         stress: None,
+        endpoints: Vec::new(),
     }
 }
 

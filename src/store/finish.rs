@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params};
 use super::codec::{Precision, as_stored, to_json, word};
 use super::flush::{self, Flusher};
 use super::process::Process;
-use super::{lists, open, slices, stress};
+use super::{bench, lists, open, slices, stress};
 use crate::clock;
 use crate::metric::Histogram;
 use crate::pipeline::{RunHead, Snapshot};
@@ -118,6 +118,7 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     if let Some(found) = &record.findings.stress {
         stress::replace(connection, run, found)?;
     }
+    bench::replace(connection, run, &record.findings.endpoints)?;
     if record.resources.is_empty() {
         // Whoever made the record did not keep the samples; those of the seconds are here already.
         return Ok(());

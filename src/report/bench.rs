@@ -13,7 +13,10 @@ use crate::units::show_count;
 /// Columns of the names in the lines of endpoints; longer names move what follows.
 const NAME_WIDTH: usize = 24;
 /// Columns of a history that a narrow terminal goes without, the first one first.
-const EXPENDABLE: [&str; 5] = ["VUs", "reqs", "p95", "tags", "numbers"];
+const EXPENDABLE: [&str; 6] = ["VUs", "reqs", "p95", "fail %", "numbers", "tags"];
+/// Smaller changes are none, in percent, as in comparisons of runs: an interval knows the noise within its run, and not what
+/// differs from one run to the next.
+const SMALLEST_CHANGE_PERCENT: f64 = 5.0;
 /// The levels of a sparkline.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The same for terminals without Unicode.
@@ -95,11 +98,11 @@ pub(super) fn endpoints(endpoints: &[EndpointRecord]) -> Grid {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
-    /// Their intervals do not meet, and this one is lower.
+    /// Their intervals do not meet, and this one is lower by more than [`SMALLEST_CHANGE_PERCENT`].
     Faster,
-    /// Their intervals do not meet, and this one is higher.
+    /// Their intervals do not meet, and this one is higher by more than that.
     Slower,
-    /// Their intervals meet: it may be chance.
+    /// Their intervals meet, or it is less: it may be chance.
     Within,
     /// There is nothing to compare with.
     Unknown,
@@ -122,17 +125,18 @@ impl Step {
         let (Some(old), Some(new)) = (before.0.filter(|ms| *ms > 0.0), now.0) else {
             return Self::NONE;
         };
+        let percent = (new / old - 1.0) * 100.0;
+        let is_below = |lower: &Interval, upper: &Interval| {
+            lower.upper_s.is_some_and(|upper_s| upper_s < upper.lower_s)
+        };
         let change = match (before.1, now.1) {
-            (Some(old), Some(new)) if old.upper_s.is_some_and(|upper_s| upper_s < new.lower_s) => {
-                Change::Slower
-            }
-            (Some(old), Some(new)) if new.upper_s.is_some_and(|upper_s| upper_s < old.lower_s) => {
-                Change::Faster
-            }
+            (Some(_), Some(_)) if percent.abs() <= SMALLEST_CHANGE_PERCENT => Change::Within,
+            (Some(old), Some(new)) if is_below(&old, &new) => Change::Slower,
+            (Some(old), Some(new)) if is_below(&new, &old) => Change::Faster,
             (Some(_), Some(_)) => Change::Within,
             _ => Change::Unknown,
         };
-        Self { percent: Some((new / old - 1.0) * 100.0), change }
+        Self { percent: Some(percent), change }
     }
 
     fn in_words(self) -> String {
@@ -197,7 +201,7 @@ pub(super) fn cleaned(endpoint: &EndpointRecord) -> EndpointRecord {
 }
 
 /// One endpoint over many runs, oldest first. A change is called slower or faster where the intervals of the two figures,
-/// at 95 % each, do not meet.
+/// at 95 % each, do not meet and it is more than 5 %.
 #[must_use]
 pub fn endpoint_history(rows: &[EndpointRow], format: Format, options: &TextOptions) -> String {
     let lines = lines(rows);
@@ -458,8 +462,8 @@ mod tests {
             endpoint_history(&rows, format, &options)
         };
         for (format, words) in [
-            (Format::Table, ["build=2", "+50.0 % slower", "p99  ▃█  20.0ms to 30.0ms"]),
-            (Format::Markdown, ["| build=2 |", "| +50.0 % slower |", "p99  ▃█"]),
+            (Format::Table, ["build=2", "+50.0 % slower", "p99  ▁█  20.0ms to 30.0ms"]),
+            (Format::Markdown, ["| build=2 |", "| +50.0 % slower |", "p99  ▁█"]),
             (Format::Csv, ["run_id", "build=2", ",slower,"]),
             (
                 Format::Json,

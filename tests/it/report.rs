@@ -50,7 +50,7 @@ fn refused(rhaid: Rhaid, args: &[&str], words: &[&str]) -> Rhaid {
 }
 
 #[track_caller]
-fn assert_valid(record: &Value) {
+pub(crate) fn assert_valid(record: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/run-record.schema.json");
     let schema = read_json(&path);
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");

@@ -136,13 +136,13 @@ impl<'a> BenchLead<'a> {
         let is_precise = ratio.is_some_and(|ratio| ratio <= precision);
         record.is_precise = Some(is_precise);
         if !is_precise {
+            let EndpointRecord { name, measured_s, .. } = record;
             let known = match ratio {
-                Some(ratio) => format!("only to within {:.0} %", 100.0 * ratio),
-                None => "to have no upper end".to_owned(),
+                Some(ratio) => format!("is known to within {:.0} % only", 100.0 * ratio),
+                None => "has no upper bound yet".to_owned(),
             };
             self.printer.talk(&format!(
-                "{}: after {:.0} s its p99 is known {known}; a longer --duration tells more",
-                record.name, record.measured_s
+                "{name}: its p99 {known} after {measured_s:.0} s; a longer --duration tells more"
             ));
         }
     }
@@ -190,9 +190,11 @@ fn together(verdicts: &[Validity]) -> Validity {
     };
     let mut reasons: Vec<Reason> = signals.into_iter().filter_map(worst).collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+    // The same note with other figures is no news.
+    let words = |note: &str| note.replace(|c: char| c.is_ascii_digit() || c == '.', "");
     let mut notes: Vec<String> = Vec::new();
     for note in verdicts.iter().flat_map(|validity| &validity.notes) {
-        if !notes.contains(note) {
+        if notes.iter().all(|known| words(known) != words(note)) {
             notes.push(note.clone());
         }
     }
@@ -221,10 +223,10 @@ mod tests {
     #[test]
     fn a_benchmark_is_as_good_as_its_worst_leg_and_says_each_thing_once() {
         let found = together(&[
-            validity(&[(Verdict::Degraded, Signal::Cpu, "75 %")], "a note"),
-            validity(&[], "a note"),
-            validity(&[(Verdict::Invalid, Signal::Cpu, "95 %")], "a note"),
-            validity(&[(Verdict::Degraded, Signal::Steal, "6 %")], "a note"),
+            validity(&[(Verdict::Degraded, Signal::Cpu, "75 %")], "a note of 3 %"),
+            validity(&[], "a note of 12.5 %"),
+            validity(&[(Verdict::Invalid, Signal::Cpu, "95 %")], "a note of 7 %"),
+            validity(&[(Verdict::Degraded, Signal::Steal, "6 %")], "a note of 7 %"),
         ]);
         assert_eq!((found.verdict, found.notes.len()), (Verdict::Invalid, 1));
         let messages: Vec<&str> = found.reasons.iter().map(|r| r.message.as_str()).collect();

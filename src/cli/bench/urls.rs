@@ -52,23 +52,29 @@ fn find(urls: &[UrlRequest], wishes: &Wishes) -> Result<Prepared, ScriptError> {
 
 fn environment(urls: &[UrlRequest]) -> Result<BTreeMap<String, String>, ScriptError> {
     let mut env = urls.first().map(url_environment).transpose()?.unwrap_or_default();
-    let numbered = urls.iter().enumerate();
-    env.extend(numbered.map(|(index, url)| (format!("RHAID_URL_{index:04}"), url.url.clone())));
+    let pairs = numbers(urls.len()).zip(urls);
+    env.extend(pairs.map(|(number, url)| (format!("RHAID_URL_{number}"), url.url.clone())));
     Ok(env)
 }
 
-/// A task for each URL. Tasks come in the order of their names, so the numbers have as many digits.
+/// A task for each URL.
 fn text(urls: usize) -> String {
-    let weights: Vec<String> = (0..urls).map(|index| format!("url_{index:04}: 1")).collect();
+    let weights: Vec<String> = numbers(urls).map(|number| format!("url_{number}: 1")).collect();
     let mut text = format!("{HEAD}let options = #{{ tasks: #{{ {} }} }};\n", weights.join(", "));
-    for index in 0..urls {
+    for number in numbers(urls) {
         let _ = writeln!(
             text,
-            "const URL_{index:04} = env(\"RHAID_URL_{index:04}\");\n\
-             fn url_{index:04}(user) {{ user.request(global::METHOD, global::URL_{index:04}, global::OPTIONS); }}"
+            "const URL_{number} = env(\"RHAID_URL_{number}\");\n\
+             fn url_{number}(user) {{ user.request(global::METHOD, global::URL_{number}, global::OPTIONS); }}"
         );
     }
     text
+}
+
+/// `01` to `12`: all with as many digits, since tasks come in the order of their names.
+fn numbers(urls: usize) -> impl Iterator<Item = String> {
+    let digits = urls.to_string().len();
+    (1..=urls).map(move |number| format!("{number:0digits$}"))
 }
 
 #[cfg(test)]
@@ -87,7 +93,7 @@ mod tests {
         };
         let found = find(&urls, &wishes).expect("a plan");
         let tasks = found.plan.scenarios[0].tasks.iter().map(|task| task.function.as_str());
-        let expected: Vec<String> = (0..12).map(|index| format!("url_{index:04}")).collect();
+        let expected: Vec<String> = (1..=12).map(|number| format!("url_{number:02}")).collect();
         assert!(tasks.eq(expected.iter().map(String::as_str)), "{:?}", found.plan.scenarios);
     }
 }

@@ -164,12 +164,15 @@ struct Line {
     started_at_ms: i64,
 }
 
-/// Each row beside the newest one before it that it can be compared with: of as many users, and not INVALID.
+/// Each row beside the newest one before it that it can be compared with: of the same task and as many users, and not INVALID.
 fn lines(rows: &[EndpointRow]) -> Vec<Line> {
     let line = |(place, row): (usize, &EndpointRow)| {
         let now = cleaned(&row.endpoint);
         let is_alike = |other: &&EndpointRow| {
-            other.endpoint.vus == now.vus && other.endpoint.validity < Verdict::Invalid
+            let other = &other.endpoint;
+            (&other.scenario, &other.task, other.vus)
+                == (&row.endpoint.scenario, &row.endpoint.task, now.vus)
+                && other.validity < Verdict::Invalid
         };
         let before = rows[..place].iter().rev().find(is_alike).map(|row| &row.endpoint);
         let step = |figure: fn(&EndpointRecord) -> (Option<f64>, Option<Interval>)| {

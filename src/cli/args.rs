@@ -1,5 +1,6 @@
 //! What was typed: verbs and options, as `clap` reads them. What they mean is in `settings`.
 
+mod bench;
 mod run;
 mod stress;
 mod values;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use bench::{BenchArgs, MeasureArgs};
 pub use run::{
     EngineArgs, HttpArgs, JudgeArgs, LoadArgs, OutputArgs, RequestArgs, RunArgs, TargetArgs,
 };
@@ -65,6 +67,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Find the load at which the target breaks, the load it bears, and what gives first
     Stress(Box<StressArgs>),
+    /// Measure each endpoint alone, one after the other
+    Bench(Box<BenchArgs>),
     /// Compile a script, and run one iteration with every request shown
     Check(Box<CheckArgs>),
     /// Write a starter script
@@ -129,6 +133,7 @@ const REPORT_EXAMPLES: &str = "Examples:
   rhaid report 12                    one run, whole
   rhaid report 12 15                 what got faster or slower from 12 to 15
   rhaid report 15 --baseline main    15 against the last run tagged main
+  rhaid report --endpoint 'GET /api/teams'   one endpoint over all benchmarks
   rhaid report 12 --format json -o run.json
   rhaid report rm 3 4                delete runs";
 
@@ -148,6 +153,9 @@ pub struct ReportArgs {
     /// Compare with this run, or the last one with this tag
     #[arg(long, value_name = "RUN|TAG")]
     pub baseline: Option<String>,
+    /// One endpoint over all benchmarks, oldest first; with --tag and --limit only some of them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["ids", "baseline"])]
+    pub endpoint: Option<String>,
     /// Only runs with this tag; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
     pub tag: Vec<(String, String)>,

@@ -76,6 +76,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         steadiness,
         stress: None,
         sources: record.findings.sources.clone(),
+        endpoints: Vec::new(),
     }
 }
 

@@ -4,10 +4,11 @@
 //! to the terminal, [`exit::ExitCode`] the end. `clap` is named in this room alone. There is nothing it must not know: it is
 //! the composition root, and no other room knows it. It sits at both ends of the flow.
 //!
-//! A verb is a file: [`run`], `stress`, [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
+//! A verb is a file: [`run`], `stress`, `bench`, [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
 //! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that.
 
 pub mod args;
+mod bench;
 pub mod check;
 pub mod completions;
 pub mod conduct;
@@ -98,6 +99,7 @@ fn dispatch(
     match command {
         Command::Run(args) => run::run(*args, global, printer),
         Command::Stress(args) => stress::stress(*args, global, printer),
+        Command::Bench(args) => bench::bench(*args, global, printer),
         Command::Check(args) => check::check(*args, global, printer),
         Command::New(args) => new::new(&args, printer),
         Command::Report(args) => report::report(&args, global, printer),

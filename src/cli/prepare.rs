@@ -96,7 +96,9 @@ fn load(
     }
 }
 
-fn url_environment(request: &UrlRequest) -> Result<BTreeMap<String, String>, ScriptError> {
+pub(super) fn url_environment(
+    request: &UrlRequest,
+) -> Result<BTreeMap<String, String>, ScriptError> {
     let mut env = BTreeMap::from([
         ("RHAID_URL_METHOD".to_owned(), request.method.clone()),
         ("RHAID_URL".to_owned(), request.url.clone()),
@@ -120,7 +122,7 @@ fn url_environment(request: &UrlRequest) -> Result<BTreeMap<String, String>, Scr
     Ok(env)
 }
 
-fn plan_errors(errors: &[PlanError], script: &Script) -> ScriptError {
+pub(super) fn plan_errors(errors: &[PlanError], script: &Script) -> ScriptError {
     let findings: Vec<_> = errors
         .iter()
         .map(|error| script.finding_in_options("", error.to_string(), error.hint()))

@@ -1,4 +1,4 @@
-//! `rhaid report`: the history, one run again, or several beside each other.
+//! `rhaid report`: the history of all runs or of one endpoint, one run again, or several beside each other.
 
 use super::CliError;
 use super::args::{GlobalArgs, ReportArgs, ReportFormat};
@@ -11,6 +11,9 @@ use crate::record::RunRow;
 use crate::report::{self, CompareOptions, Format, TextOptions};
 use crate::store::{ListFilter, Store, StoreError, StoreErrorKind};
 
+/// Endpoints that are named when none has the name that was asked for.
+const MOST_NAMED: usize = 6;
+
 /// Does what `report` was asked to do.
 ///
 /// # Errors
@@ -20,6 +23,9 @@ pub fn report(
     global: &GlobalArgs,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
+    if let Some(endpoint) = &args.endpoint {
+        return endpoint_history(endpoint, args, global, printer);
+    }
     let request = ReportRequest::new(args)
         .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
     match request {
@@ -117,6 +123,42 @@ fn history(
         return Ok(ExitCode::Passed);
     }
     give(args, &report::history(&rows, format, &text_options(printer)), printer)
+}
+
+/// One endpoint over all benchmarks that measured it, oldest first; of these the newest when there is a limit.
+fn endpoint_history(
+    endpoint: &str,
+    args: &ReportArgs,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let store = open(global)?;
+    let mut rows = store.endpoint_history(endpoint).map_err(|error| store_error(&error))?;
+    if rows.is_empty() {
+        let known = store.endpoint_names().map_err(|error| store_error(&error))?;
+        return Err(unknown_endpoint(endpoint, &known, global));
+    }
+    rows.retain(|row| args.tag.iter().all(|(key, value)| row.tags.get(key) == Some(value)));
+    if let Some(limit) = args.limit.and_then(|limit| usize::try_from(limit).ok()) {
+        rows.drain(..rows.len().saturating_sub(limit));
+    }
+    let format = format_of(args.format);
+    if rows.is_empty() && format == Format::Table {
+        printer.talk(&format!("no benchmark of {endpoint} has that tag"));
+        return Ok(ExitCode::Passed);
+    }
+    give(args, &report::endpoint_history(&rows, format, &text_options(printer)), printer)
+}
+
+fn unknown_endpoint(endpoint: &str, known: &[String], global: &GlobalArgs) -> CliError {
+    let nearest = report::nearest_endpoints(endpoint, known, MOST_NAMED);
+    let hint = if nearest.is_empty() {
+        "`rhaid bench scripts/endpoints.rhai --demo` measures some".to_owned()
+    } else {
+        format!("of {} that were measured: {}", known.len(), nearest.join(", "))
+    };
+    let message = format!("no benchmark in {} has measured {endpoint:?}", global.db.display());
+    CliError::new(ExitCode::Invalid, message, hint)
 }
 
 fn show(

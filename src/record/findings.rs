@@ -7,7 +7,7 @@ use crate::analysis::percentile::Interval as PercentileInterval;
 use crate::analysis::recovery::Recovery;
 use crate::analysis::steady::Steadiness;
 use crate::analysis::validity::Validity;
-use crate::record::StressFinding;
+use crate::record::{EndpointRecord, StressFinding};
 
 /// What was found out about a run. Nothing of a run that has not ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Findings {
     pub p99_interval: Option<PercentileInterval>,
     /// What a search for the breaking point, or a sweep, came to.
     pub stress: Option<StressFinding>,
+    /// The endpoints of a benchmark, in the order of time.
+    pub endpoints: Vec<EndpointRecord>,
     /// What became of looking at resources.
     pub sources: SourceAccount,
 }

@@ -2,6 +2,7 @@
 //!
 //! A [`RunRecord`] is all that reports may know. It does not know where it is stored.
 
+pub mod bench;
 pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -21,6 +22,7 @@ use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, ResourceLev
 use crate::plan::{Plan, TestType};
 
 pub use crate::analysis::validity::{Validity, Verdict};
+pub use bench::{EndpointRecord, EndpointRow};
 pub use findings::{
     Findings, GeneratorFigures, RecoveryFinding, ScrapeAccount, SourceAccount, SteadinessFinding,
 };

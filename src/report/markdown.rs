@@ -3,7 +3,7 @@
 use super::clean::markdown_text;
 use super::grid::{Column, Grid};
 use super::view::RunView;
-use super::{sections, show};
+use super::{bench, sections, show};
 use crate::record::RunRecord;
 use crate::units::show_count;
 
@@ -18,6 +18,7 @@ pub fn markdown(record: &RunRecord) -> String {
     }
     let parts = [
         ("Thresholds", thresholds(&view)),
+        ("Endpoints", bench::endpoints(&view.endpoints)),
         ("Steps", sections::steps(&view)),
         ("Phases", sections::phases(&view)),
         ("Checks", checks(&view)),

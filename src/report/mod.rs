@@ -5,6 +5,7 @@
 //! disagree. Text of scripts and targets loses its control characters on the way in. This room knows no terminal, no file
 //! and no database; `tabled` is named only here.
 
+mod bench;
 pub mod chart;
 mod clean;
 pub mod compare;
@@ -22,6 +23,7 @@ mod summary;
 mod tests;
 pub mod view;
 
+pub use bench::{endpoint_history, endpoint_line, nearest_endpoints};
 pub use compare::{CompareOptions, Comparison, Unlike, compare};
 pub use csv::csv;
 pub use format::{Format, UnknownFormat};

@@ -3,7 +3,7 @@
 use super::chart::{ChartOptions, load_charts};
 use super::grid::Grid;
 use super::view::{ResourceView, RunView, StressView};
-use super::{TextOptions, sections, show, stress};
+use super::{TextOptions, bench, sections, show, stress};
 use crate::analysis::steady::SteadyLabel;
 use crate::metric::Quantile;
 use crate::record::{RunRecord, RunStatus, SteadinessFinding, Verdict};
@@ -22,7 +22,9 @@ const DEFAULT_DB: &str = "rhaid.db";
 const TIMES: &str =
     "http_req_response_time, from when a request was due; svc: http_req_duration, on the wire";
 /// Columns that give way on a narrow terminal, first the first.
-const LEAST_NEEDED: [&str; 11] = [
+const LEAST_NEEDED: [&str; 13] = [
+    "VUs",
+    "for",
     "svc p50",
     "svc p95",
     "min",
@@ -47,9 +49,14 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
     if let Some(found) = &view.stress {
         page.stress(found);
     }
-    page.table(&format!("steps: {TIMES}"), &page.fitted(sections::steps(&view)));
-    // The phases of a search are its probes, which have a table of their own.
-    let phases = if view.stress.is_none() { &view.phases[..] } else { &[] };
+    page.benchmark(&view);
+    // Beside the endpoints the steps would be the same requests once more, with those of warm-ups among them.
+    if view.endpoints.is_empty() {
+        page.table(&format!("steps: {TIMES}"), &page.fitted(sections::steps(&view)));
+    }
+    // The phases of a search are its probes, and those of a benchmark its endpoints; these have tables of their own.
+    let is_in_legs = view.stress.is_some() || !view.endpoints.is_empty();
+    let phases = if is_in_legs { &[] } else { &view.phases[..] };
     if !phases.is_empty() {
         page.table(&format!("phases: {TIMES}"), &page.fitted(sections::phases(&view)));
     }
@@ -234,6 +241,15 @@ impl Page<'_> {
             self.paragraph("  ", 2, &bottleneck.words);
             self.table("resources against throughput", &stress::resources(bottleneck));
         }
+    }
+
+    fn benchmark(&mut self, view: &RunView) {
+        if view.endpoints.is_empty() {
+            return;
+        }
+        let title = "endpoints, each alone: http_req_response_time, from when a request was due";
+        self.table(title, &self.fitted(bench::endpoints(&view.endpoints)));
+        self.line("  closed model: each user requests again as soon as it is answered, without think time");
     }
 
     fn checks(&mut self, view: &RunView) {

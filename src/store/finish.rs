@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params};
 use super::codec::{Precision, as_stored, to_json, word};
 use super::flush::{self, Flusher};
 use super::process::Process;
-use super::{lists, open, slices, stress};
+use super::{bench, lists, open, slices, stress};
 use crate::clock;
 use crate::metric::Histogram;
 use crate::pipeline::{RunHead, Snapshot};
@@ -118,6 +118,7 @@ fn write_record(connection: &Connection, run: i64, record: &RunRecord) -> rusqli
     if let Some(found) = &record.findings.stress {
         stress::replace(connection, run, found)?;
     }
+    bench::replace(connection, run, &record.findings.endpoints)?;
     // Whoever made a record without samples did not keep them; those of the seconds are here already.
     if !record.resources.is_empty() {
         connection.execute("DELETE FROM resource_samples WHERE run_id = ?1", [run])?;

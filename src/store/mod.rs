@@ -5,6 +5,7 @@
 //! A killed process loses its last second: the next one that opens the file finds the run `interrupted` and its record is
 //! put together from the rows of its seconds.
 
+mod bench;
 mod calibrations;
 mod codec;
 mod error;
@@ -33,7 +34,7 @@ pub use history::ListFilter;
 pub use output::StoreOutput;
 
 use crate::pipeline::RunHead;
-use crate::record::{RunRecord, RunRow};
+use crate::record::{EndpointRow, RunRecord, RunRow};
 
 /// A database of runs.
 #[derive(Debug)]
@@ -143,6 +144,22 @@ impl Store {
         }
         self.wrap(finish::set_tag(&transaction, id, key, value))?;
         self.wrap(transaction.commit())
+    }
+
+    /// An endpoint in all benchmarks that measured one of this name, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says of the file.
+    pub fn endpoint_history(&self, endpoint: &str) -> Result<Vec<EndpointRow>, StoreError> {
+        self.wrap(bench::history(&self.connection, endpoint))
+    }
+
+    /// The names of all endpoints that a benchmark has measured.
+    ///
+    /// # Errors
+    /// What SQLite says of the file.
+    pub fn endpoint_names(&self) -> Result<Vec<String>, StoreError> {
+        self.wrap(bench::names(&self.connection))
     }
 
     fn begin_run(&self, head: &RunHead) -> Result<i64, StoreError> {

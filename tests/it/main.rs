@@ -2,6 +2,8 @@
 
 /// What is counted is what happened: record, database and service agree under every executor and fault.
 mod accuracy;
+/// What `rhaid bench` measures, prints, keeps and remembers.
+mod bench;
 /// What `rhaid check` finds and shows.
 mod check;
 /// Manners of the command line: what is refused and how it is said, where options come from, what goes where.

@@ -33,7 +33,7 @@ fn journey_makes_a_plan_with_thresholds_and_a_target() {
 fn endpoints_has_a_task_for_each_endpoint_all_as_likely() {
     let plan = plan_of("endpoints.rhai");
     let tasks = &plan.scenarios[0].tasks;
-    assert_eq!(tasks.len(), 8);
+    assert_eq!(tasks.len(), 6);
     assert!(tasks.iter().all(|task| task.weight == tasks[0].weight), "{tasks:?}");
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::measure::{self, Measured};
 use super::settings::StressSettings;
 use crate::analysis::search::drift::{ArrivalProcess, Drift, drift};
+use crate::analysis::search::early::{Decision, EarlyStop};
 use crate::analysis::search::{
     Goal, Irregular, Next, Outcome, Purpose, Search, SearchSettings, Strategy, Trial, VerdictKind,
 };
@@ -18,6 +19,8 @@ use crate::record::{
 
 /// Trials at one load together take up to this many times one of them.
 const TRIALS_AT_A_LOAD: u32 = 7;
+/// How often a probe that is stopped early may be stopped wrongly.
+const WRONG: f64 = 0.01;
 /// Places of the goals in the settings.
 const SUSTAINABLE: usize = 0;
 const BREAKDOWN: usize = 1;
@@ -41,6 +44,8 @@ pub(super) struct Guide {
     /// To be made again: something else than the target spoilt it.
     again: Option<Wanted>,
     limited: Option<String>,
+    /// Slower responses miss the objective.
+    limit: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -62,7 +67,8 @@ impl Guide {
             Arrival::Poisson => ArrivalProcess::Poisson,
             Arrival::Constant => ArrivalProcess::Constant,
         };
-        Self { way, arrivals, again: None, limited: None }
+        let limit = settings.objective.as_ref().map(|objective| objective.limit);
+        Self { way, arrivals, again: None, limited: None, limit }
     }
 
     /// The next probe; `None` when all is known that can be.
@@ -171,18 +177,28 @@ impl Guide {
         drift(&measured.outstanding(), offered_per_s, self.arrivals)
     }
 
-    /// Whether the whole seconds of a probe so far decide it.
-    pub(super) fn has_seen_enough(
-        &mut self,
-        probe: &Probe,
-        slices: &[Slice],
-        backlog: &[u64],
-    ) -> bool {
-        let (Way::Search { .. }, ProbeLoad::PerSecond(load_per_s)) = (&self.way, probe.load) else {
+    /// Whether the whole seconds of a probe so far decide it: so many failures that every goal is missed, so few bad
+    /// requests that every goal is kept, or work that piles up beyond doubt.
+    pub(super) fn has_seen_enough(&self, probe: &Probe, slices: &[Slice], backlog: &[u64]) -> bool {
+        let (Way::Search { search, good_after, .. }, ProbeLoad::PerSecond(load_per_s)) =
+            (&self.way, probe.load)
+        else {
             return false;
         };
+        let goals = &search.settings().goals;
+        let good_after = good_after.as_secs_f64().ceil() as usize;
+        let mut breaks = EarlyStop::new(goals[BREAKDOWN].max_loss_ratio, WRONG);
+        let mut keeps =
+            EarlyStop::new(goals[SUSTAINABLE].max_loss_ratio, WRONG).good_after(good_after);
+        let mut decided = false;
+        for slice in slices {
+            let slow = self.limit.map_or(0, |limit| slice.response_time.count_above(limit));
+            decided |= breaks.observe(slice.failed, slice.requests) == Some(Decision::Bad);
+            decided |= keeps.observe(slice.failed + slow, slice.requests) == Some(Decision::Good);
+        }
         let outstanding = measure::outstanding(slices, backlog);
-        drift(&outstanding, load_per_s, self.arrivals).is_some_and(|drift| drift.is_certain)
+        let drift = drift(&outstanding, load_per_s, self.arrivals);
+        decided || drift.is_some_and(|drift| breaks.observe_drift(&drift).is_some())
     }
 
     /// What was found, in requests a second. Before the end it is as far as the search came.

@@ -19,6 +19,7 @@ use crate::record::{
     self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RecoveryFinding,
     RunRecord, SteadinessFinding, StepRecord, ThresholdRecord, TimesRecord, Validity,
 };
+use crate::report::bench;
 use crate::report::clean::clean;
 use crate::units;
 
@@ -58,6 +59,7 @@ impl RunView {
             exposure: record.findings.exposure,
             p99_interval: record.findings.p99_interval,
             stress: record.findings.stress.as_ref().map(StressView::of),
+            endpoints: record.findings.endpoints.iter().map(bench::cleaned).collect(),
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }

@@ -27,8 +27,8 @@ use crate::analysis::validity::Signal;
 use crate::metric::MetricKind;
 use crate::metric::sink::ErrorSource;
 use crate::record::{
-    CheckRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus, SteadinessFinding,
-    Verdict,
+    CheckRecord, EndpointRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus,
+    SteadinessFinding, Verdict,
 };
 
 /// One run.
@@ -95,6 +95,9 @@ pub struct RunView {
     /// What a search for the breaking point came to; its fields stand beside these, and are missing in other runs.
     #[serde(flatten)]
     pub stress: Option<StressView>,
+    /// The endpoints of a benchmark; missing in other runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointRecord>,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,

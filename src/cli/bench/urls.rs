@@ -52,16 +52,16 @@ fn find(urls: &[UrlRequest], wishes: &Wishes) -> Result<Prepared, ScriptError> {
 
 fn environment(urls: &[UrlRequest]) -> Result<BTreeMap<String, String>, ScriptError> {
     let mut env = urls.first().map(url_environment).transpose()?.unwrap_or_default();
-    let pairs = numbers(urls.len()).zip(urls);
+    let pairs = (1_usize..).zip(urls);
     env.extend(pairs.map(|(number, url)| (format!("RHAID_URL_{number}"), url.url.clone())));
     Ok(env)
 }
 
-/// A task for each URL.
+/// A task for each URL, in the order given: tasks keep the order of the script.
 fn text(urls: usize) -> String {
-    let weights: Vec<String> = numbers(urls).map(|number| format!("url_{number}: 1")).collect();
+    let weights: Vec<String> = (1..=urls).map(|number| format!("url_{number}: 1")).collect();
     let mut text = format!("{HEAD}let options = #{{ tasks: #{{ {} }} }};\n", weights.join(", "));
-    for number in numbers(urls) {
+    for number in 1..=urls {
         let _ = writeln!(
             text,
             "const URL_{number} = env(\"RHAID_URL_{number}\");\n\
@@ -69,12 +69,6 @@ fn text(urls: usize) -> String {
         );
     }
     text
-}
-
-/// `01` to `12`: all with as many digits, since tasks come in the order of their names.
-fn numbers(urls: usize) -> impl Iterator<Item = String> {
-    let digits = urls.to_string().len();
-    (1..=urls).map(move |number| format!("{number:0digits$}"))
 }
 
 #[cfg(test)]
@@ -93,7 +87,7 @@ mod tests {
         };
         let found = find(&urls, &wishes).expect("a plan");
         let tasks = found.plan.scenarios[0].tasks.iter().map(|task| task.function.as_str());
-        let expected: Vec<String> = (1..=12).map(|number| format!("url_{number:02}")).collect();
+        let expected: Vec<String> = (1..=12).map(|number| format!("url_{number}")).collect();
         assert!(tasks.eq(expected.iter().map(String::as_str)), "{:?}", found.plan.scenarios);
     }
 }

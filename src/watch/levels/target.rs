@@ -1,28 +1,27 @@
 //! CPU, memory and files of the target's processes against what they may use.
 
-use std::collections::HashMap;
-
 use procfs::process::{LimitValue, Process};
 
+use super::delay::RunDelay;
 use super::{Growth, level};
 use crate::metric::resource::ResourceUse;
 use crate::metric::{GeneratorHealth, LevelUnit, ResourceLevel};
 use crate::watch::limits::{CpuGroups, allowed_cores};
 
-/// Threads whose wait for a core is looked at, which takes 5 µs each. Of a target with more the rest is not seen.
-const MAX_THREADS: usize = 1024;
-
 /// What is known of the target's processes between samples.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TargetLevels {
     /// The control groups of the process with this id.
     groups: Option<(i32, CpuGroups)>,
-    /// For how long each thread had waited for a core, in nanoseconds.
-    waited_ns: HashMap<i32, u64>,
+    delay: RunDelay,
     major_faults: Growth,
 }
 
 impl TargetLevels {
+    pub(super) fn new() -> Self {
+        Self { groups: None, delay: RunDelay::new(), major_faults: Growth::default() }
+    }
+
     /// Adds the levels of `processes`, the eldest first, which together use `usage`.
     pub(super) fn add(
         &mut self,
@@ -34,7 +33,7 @@ impl TargetLevels {
         let Some(eldest) = processes.first() else { return };
         let cpu =
             level("target cpu", LevelUnit::Cores, usage.cpu_percent / 100.0, self.cores_of(eldest));
-        levels.push(ResourceLevel { saturation: self.waiting_threads(processes, seconds), ..cpu });
+        levels.push(ResourceLevel { saturation: self.delay.waiting_threads(processes), ..cpu });
         let total = procfs::Current::current().ok().map(|memory: procfs::Meminfo| memory.mem_total);
         let memory = level(
             "target memory",
@@ -61,27 +60,6 @@ impl TargetLevels {
             groups.read_into(&mut health);
         }
         health.cores()
-    }
-
-    /// How many threads could run and waited for a core, on average: what each waited (`run_delay` of
-    /// `Documentation/scheduler/sched-stats.rst`, in nanoseconds), summed, over the time. `None` at the first sample, and
-    /// where the kernel keeps no account of it.
-    fn waiting_threads(&mut self, processes: &[&Process], seconds: f64) -> Option<f64> {
-        let tasks = processes.iter().filter_map(|process| process.tasks().ok()).flatten();
-        let now: HashMap<i32, u64> = tasks
-            .take(MAX_THREADS)
-            .filter_map(|task| {
-                let task = task.ok()?;
-                Some((task.tid, task.schedstat().ok()?.run_delay))
-            })
-            .collect();
-        let before = std::mem::replace(&mut self.waited_ns, now);
-        let waited = self
-            .waited_ns
-            .iter()
-            .filter_map(|(tid, ns)| Some(ns.saturating_sub(*before.get(tid)?)));
-        let is_known = self.waited_ns.keys().any(|tid| before.contains_key(tid));
-        is_known.then(|| waited.sum::<u64>() as f64 / 1e9 / seconds)
     }
 }
 
@@ -115,16 +93,13 @@ mod tests {
     fn this_process_as_a_target_has_cores_memory_and_files() {
         let this = Process::myself().expect("this process");
         let usage = ResourceUse { cpu_percent: 50.0, memory_bytes: 1 << 20, ..Default::default() };
-        let mut target = TargetLevels::default();
+        let mut target = TargetLevels::new();
         let mut levels = Vec::new();
-        target.add(&[&this], usage, 1.0, &mut levels);
-        assert_eq!(find(&levels, "target cpu").saturation, None, "a rate needs two looks");
-        levels.clear();
         target.add(&[&this], usage, 1.0, &mut levels);
         let cpu = find(&levels, "target cpu");
         assert_eq!(cpu.used, 0.5);
         assert!(cpu.capacity.is_some_and(|cores| cores > 0.0), "{cpu:?}");
-        assert!(cpu.saturation.is_some_and(|waiting| waiting >= 0.0), "{cpu:?}");
+        assert_eq!(cpu.saturation, None, "a rate needs two looks");
         let memory = find(&levels, "target memory");
         assert!(memory.used_ratio().is_some_and(|ratio| ratio > 0.0 && ratio < 1.0), "{memory:?}");
         let files = find(&levels, "target open files");
@@ -134,7 +109,7 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_leaves_nothing_out_of_place() {
         let mut levels = Vec::new();
-        TargetLevels::default().add(&[], ResourceUse::default(), 1.0, &mut levels);
+        TargetLevels::new().add(&[], ResourceUse::default(), 1.0, &mut levels);
         assert_eq!(levels, []);
     }
 }

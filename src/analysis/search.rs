@@ -61,6 +61,8 @@ pub struct Search {
     focus: Option<Focus>,
     baseline: Option<Baseline>,
     recovery: Option<Recovery>,
+    /// Overloads and their lengths after which the target was itself by both looks.
+    survived: Vec<(f64, Duration)>,
     irregular: Vec<Irregular>,
     /// Whether something ended it before its time.
     is_ended: bool,
@@ -92,6 +94,7 @@ impl Search {
             focus: None,
             baseline: None,
             recovery: None,
+            survived: Vec::new(),
             irregular: Vec::new(),
             is_ended: false,
             has_looked_beyond: false,
@@ -189,9 +192,14 @@ impl Search {
                     return;
                 }
                 let mut recovery = Recovery::after(load_per_s, carried, &self.settings);
+                recovery.duration = trial.duration;
                 if carried.is_some_and(|(best, _)| load_per_s <= best) {
                     recovery.suspect = Some(trial);
                 } else {
+                    let has = |(load, duration): &(f64, Duration)| {
+                        *load >= load_per_s && *duration >= trial.duration
+                    };
+                    recovery.look_once = self.survived.iter().any(has);
                     self.ledger.add(trial);
                 }
                 self.recovery = Some(recovery);
@@ -206,10 +214,13 @@ impl Search {
         };
         let settings = &self.settings;
         let is_over = |recovery: &mut Recovery| recovery.is_over(canary, &baseline, settings);
-        if let Some(recovery) = self.recovery.take_if(is_over)
-            && let Some(trial) = recovery.cleared()
-        {
-            self.ledger.add(trial);
+        if let Some(recovery) = self.recovery.take_if(is_over) {
+            if !recovery.look_once {
+                self.survived.push((recovery.overload_per_s, recovery.duration));
+            }
+            if let Some(trial) = recovery.cleared() {
+                self.ledger.add(trial);
+            }
         }
     }
 

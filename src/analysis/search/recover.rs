@@ -69,6 +69,10 @@ enum Look {
 pub(super) struct Recovery {
     /// The load that was too much.
     pub(super) overload_per_s: f64,
+    /// For how long it was.
+    pub(super) duration: Duration,
+    /// Whether the first look is enough: it got over such an overload before.
+    pub(super) look_once: bool,
     /// Time since then.
     pub(super) waited: Duration,
     /// What was wrong at the last look; empty if nothing ever was.
@@ -115,6 +119,8 @@ impl Recovery {
         let best = carried.map_or(settings.start_load_per_s.min(overload_per_s), |(best, _)| best);
         Self {
             overload_per_s,
+            duration: Duration::ZERO,
+            look_once: false,
             waited: Duration::ZERO,
             complaint: String::new(),
             suspect: None,
@@ -167,7 +173,9 @@ impl Recovery {
             self.look = Look::Rest;
             return false;
         }
-        let is_last = self.look == Look::Carried || self.carried_per_s.is_none();
+        // One that did not come back at once is looked at twice.
+        let is_enough = self.look_once && self.complaint.is_empty();
+        let is_last = self.look == Look::Carried || self.carried_per_s.is_none() || is_enough;
         self.look = Look::Carried;
         is_last
     }

@@ -322,7 +322,7 @@ fn seen<'a>(
     machine: &'a [MachineSecond],
     outstanding: u64,
 ) -> Seen<'a> {
-    let (totals, resources) = (aggregator.totals(), aggregator.resources());
+    let (totals, resources) = (aggregator.totals(), aggregator.all_resources());
     Seen { now, totals, resources, machine, outstanding }
 }
 

@@ -100,7 +100,7 @@ impl Aggregator {
 
     /// All resource samples so far.
     #[must_use]
-    pub fn resources(&self) -> &[ResourceSample] {
+    pub fn all_resources(&self) -> &[ResourceSample] {
         &self.all_resources
     }
 

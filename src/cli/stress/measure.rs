@@ -50,8 +50,7 @@ pub(super) fn measured(
     let iterations = iterations(seen.totals, &probe.phase);
     let slices = slices(seen.totals, probe, end);
     let backlog = backlog(seen.totals, &slices);
-    let validity = validity(seen, probe, &requests, &slices, &backlog, target_is_local);
-    Measured {
+    let mut measured = Measured {
         slow: limit.map_or(0, |limit| slower(&requests, limit)),
         length: end.saturating_sub(probe.measured_from()),
         asked: probe.length,
@@ -60,8 +59,10 @@ pub(super) fn measured(
         iterations,
         slices,
         backlog,
-        validity,
-    }
+        validity: Validity::default(),
+    };
+    measured.validity = validity(seen, probe, &measured, target_is_local);
+    measured
 }
 
 fn iterations(totals: &Totals, phase: &str) -> IterationStats {
@@ -131,11 +132,10 @@ fn failure(
 fn validity(
     seen: &Seen<'_>,
     probe: &Probe,
-    requests: &RequestStats,
-    slices: &[Slice],
-    backlog: &[u64],
+    measured: &Measured,
     target_is_local: bool,
 ) -> Validity {
+    let Measured { requests, slices, backlog, .. } = measured;
     let (from, until) = (probe.measured_from(), slices.last().map_or(seen.now, Slice::end));
     let within = |at: Duration| at > from && at <= until + Duration::from_secs(1);
     let seconds = seen.machine.iter().filter(|second| within(second.at));

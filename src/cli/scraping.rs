@@ -9,7 +9,7 @@ use crate::clock::RunClock;
 use crate::metric::ResourceLevel;
 use crate::metric::series::MappedResource;
 use crate::record::{LevelSample, ScrapeAccount};
-use crate::watch::{ResourceWatch, ScrapePage, ScrapeWatch, Scraped};
+use crate::watch::{ScrapePage, ScrapeWatch, Scraped, command_listening_on};
 
 /// The sample service, as its program and as a verb of this one.
 const SAMPLE_SERVICE: &str = "target-api";
@@ -32,12 +32,17 @@ pub(super) fn page_of_sample_service(target: &str) -> Option<ScrapePage> {
     (url.scheme() == "http").then(|| page_of(url.as_str(), Vec::new())).flatten()
 }
 
-/// Whether one of these command lines is the sample service's.
-fn is_sample_service(commands: &[Vec<String>]) -> bool {
-    commands.iter().any(|words| {
-        let program = words.first().and_then(|path| path.rsplit('/').next());
-        program == Some(SAMPLE_SERVICE) || words.get(1).is_some_and(|verb| verb == SAMPLE_SERVICE)
-    })
+/// Whether this command line is the sample service's.
+fn is_sample_service(words: &[String]) -> bool {
+    let program = words.first().and_then(|path| path.rsplit('/').next());
+    program == Some(SAMPLE_SERVICE) || words.get(1).is_some_and(|verb| verb == SAMPLE_SERVICE)
+}
+
+/// Whether the process that listens at one of the target's addresses is the sample service. Its children do not count: a
+/// program may start one and be something else, and is not to be asked for pages that nobody named.
+fn sample_service_listens(watched: &Watched) -> bool {
+    let commands = watched.destinations.iter().filter_map(|address| command_listening_on(*address));
+    commands.take(1).any(|words| is_sample_service(&words))
 }
 
 /// What is fetched, and what became of it.
@@ -59,14 +64,14 @@ struct Page {
 }
 
 impl Scrapes {
-    /// Begins to fetch what was asked for, and beside that the page of the sample service where `resources` finds that the
-    /// target is one. Needs a tokio runtime.
-    pub(super) fn start(watched: &Watched, resources: &ResourceWatch) -> Self {
+    /// Begins to fetch what was asked for, and beside that the page of the sample service where the target is one on this
+    /// machine. Needs a tokio runtime.
+    pub(super) fn start(watched: &Watched) -> Self {
         let mut pages = watched.pages.clone();
         let asked_for = pages.len();
         let own = watched.own_page.iter().filter(|own| {
             let is_known = |page: &ScrapePage| page.port == own.port && page.path == own.path;
-            !pages.iter().any(is_known) && is_sample_service(&resources.target_commands())
+            !pages.iter().any(is_known) && sample_service_listens(watched)
         });
         let own: Vec<ScrapePage> = own.cloned().collect();
         pages.extend(own);
@@ -166,10 +171,10 @@ mod tests {
     fn the_sample_service_is_known_by_its_command_line() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         for service in ["/opt/bin/target-api --port 0", "target-api", "/usr/bin/rhaid target-api"] {
-            assert!(is_sample_service(&[words("sh -c x"), words(service)]), "{service}");
+            assert!(is_sample_service(&words(service)), "{service}");
         }
         for other in ["", "nginx", "vi src/target-api", "/opt/target-api/server x"] {
-            assert!(!is_sample_service(&[words(other)]), "{other}");
+            assert!(!is_sample_service(&words(other)), "{other}");
         }
     }
 }

@@ -92,7 +92,7 @@ async fn watch_until(
     let mut levels = LevelWatch::new(&watched.destinations, &resources);
     let mut limits = LimitWatch::new(&watched.destinations);
     let mut hiccups = HiccupWatch::start();
-    let mut scrapes = Scrapes::start(watched, &resources);
+    let mut scrapes = Scrapes::start(watched);
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     seconds.tick().await;

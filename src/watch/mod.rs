@@ -43,14 +43,16 @@ pub use levels::LevelWatch;
 pub use limits::LimitWatch;
 pub use local::is_on_this_machine;
 #[cfg(not(target_os = "linux"))]
-pub use portable::{LevelWatch, LimitWatch, ProcessWatcher, pid_listening_on};
+pub use portable::{
+    LevelWatch, LimitWatch, ProcessWatcher, command_listening_on, pid_listening_on,
+};
 #[cfg(target_os = "linux")]
 pub use process::ProcessWatcher;
 pub use scrape::{
     ExpositionError, FetchError, PageLevels, ScrapeError, ScrapePage, ScrapeWatch, Scraped,
 };
 #[cfg(target_os = "linux")]
-pub use sockets::pid_listening_on;
+pub use sockets::{command_listening_on, pid_listening_on};
 
 /// Samples between two searches for a target that is not there: finding it walks all of `/proc`.
 const SAMPLES_BETWEEN_SEARCHES: u32 = 5;
@@ -106,12 +108,6 @@ impl ResourceWatch {
         self.target_use = self.sample_target();
         let target = self.target_use.map(|usage| (Owner::Target, usage));
         generator.into_iter().chain(target).collect()
-    }
-
-    /// The command lines of the target's processes, the eldest first; empty when they are not known.
-    #[must_use]
-    pub fn target_commands(&self) -> Vec<Vec<String>> {
-        self.found.as_ref().map(ProcessWatcher::commands).unwrap_or_default()
     }
 
     /// Whether a target's process is being watched.

@@ -61,12 +61,10 @@ impl ProcessWatcher {
     }
 }
 
-impl ProcessWatcher {
-    /// None: they are not looked for here.
-    #[expect(clippy::unused_self, reason = "where they are known they are those of this process")]
-    pub(super) fn commands(&self) -> Vec<Vec<String>> {
-        Vec::new()
-    }
+/// Always `None`: only Linux tells.
+#[must_use]
+pub fn command_listening_on(_address: SocketAddr) -> Option<Vec<String>> {
+    None
 }
 
 /// Always `None`: only Linux tells.
@@ -130,7 +128,7 @@ mod tests {
         let usage = ProcessWatcher::of_self().sample().expect("this process lives");
         assert!(usage.memory_bytes > 0 && usage.threads >= 1);
         assert!(ProcessWatcher::of_pid(u32::MAX - 1).sample().is_none());
-        assert!(ProcessWatcher::of_self().commands().is_empty());
+        assert_eq!(command_listening_on(SocketAddr::from(([127, 0, 0, 1], 1))), None);
         assert_eq!(pid_listening_on(SocketAddr::from(([127, 0, 0, 1], 1))), None);
     }
 

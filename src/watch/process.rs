@@ -127,11 +127,6 @@ impl ProcessWatcher {
         members(&self.root, &self.children)
     }
 
-    /// The command line of each.
-    pub(super) fn commands(&self) -> Vec<Vec<String>> {
-        self.processes().iter().filter_map(|process| process.cmdline().ok()).collect()
-    }
-
     fn count_connections(&mut self) {
         self.connections.count(&members(&self.root, &self.children));
     }

@@ -116,6 +116,13 @@ pub fn pid_listening_on(address: SocketAddr) -> Option<u32> {
     eldest(&owners).and_then(|pid| u32::try_from(pid).ok())
 }
 
+/// The command line of the process that [`pid_listening_on`] finds, word by word.
+#[must_use]
+pub fn command_listening_on(address: SocketAddr) -> Option<Vec<String>> {
+    let pid = i32::try_from(pid_listening_on(address)?).ok()?;
+    Process::new(pid).ok()?.cmdline().ok()
+}
+
 /// Sockets bound to exactly this address before those bound to all addresses, as the kernel prefers them.
 fn listening_inodes(address: SocketAddr) -> BTreeSet<u64> {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];

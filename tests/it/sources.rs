@@ -74,6 +74,24 @@ fn the_scrape_is_no_request_of_the_run_and_the_sample_service_is_scraped_unasked
 }
 
 #[test]
+fn a_target_that_only_started_a_sample_service_is_not_asked_for_pages() {
+    // This process listens itself, and has the service as a child.
+    let child = TargetApi::start(&[]);
+    let target = Faulty::start(Fault::ResetsEvery(u64::MAX));
+    let mut rhaid = Rhaid::new().args(["run", &target.url(), "-u", "1", "-d", "2s"]);
+    let ended = rhaid.run();
+    let record = rhaid.record();
+    assert_eq!(
+        record["resources"]["scrapes"].as_array().map(Vec::len),
+        Some(0),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(record["totals"]["sent"].as_u64(), Some(target.received()));
+    assert_eq!(child.received(), 0);
+}
+
+#[test]
 fn a_run_of_the_demo_shows_its_pool_and_its_machine_in_the_summary() {
     let mut rhaid = Rhaid::new();
     let script = rhaid.script("one.rhai", "fn journey(user) { user.get(\"/api/teams\"); }");

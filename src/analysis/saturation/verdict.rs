@@ -20,6 +20,10 @@ const CONSTANT: f64 = 0.1;
 /// Response times within this multiple of those at the smallest load are flat.
 const FLAT: f64 = 1.3;
 
+/// Of a resource of which less than this share is in use at the top there is plenty: what waits for it now and then came in
+/// a burst, or is somebody else's.
+const PLENTY: f64 = 0.5;
+
 /// Everything that is known.
 pub(super) struct Case<'s> {
     pub(super) capacity_per_s: Option<f64>,
@@ -165,7 +169,7 @@ impl Case<'_> {
 
     /// Errors at constant goodput and flat response times.
     fn limiter(&self, capacity: f64) -> Option<Finding> {
-        if self.target().any(|fit| fit.saturated) {
+        if self.target().any(|fit| fit.saturated && !has_plenty(fit)) {
             return None;
         }
         let refusing: Vec<&&StepUse> =
@@ -187,7 +191,9 @@ impl Case<'_> {
     /// A queue without a capacity; of several the one that grew first.
     fn queue_alone(&self, capacity: f64) -> Option<Finding> {
         let mut signs = self.signs.iter();
-        let fit = signs.find_map(|sign| self.target().find(|fit| fit.resource == sign.what))?;
+        let waited_for =
+            |sign: &Sign| self.target().find(|fit| fit.resource == sign.what && !has_plenty(fit));
+        let fit = signs.find_map(waited_for)?;
         let at = amount(capacity);
         let words = match fit.at_capacity_per_s {
             Some(_) => format!(
@@ -306,6 +312,10 @@ fn none(confidence: Confidence, words: String) -> Finding {
 
 fn agrees(fit: &ResourceFit, capacity: f64) -> bool {
     fit.at_capacity_per_s.is_some_and(|full_at| (full_at / capacity - 1.0).abs() <= AGREES)
+}
+
+fn has_plenty(fit: &ResourceFit) -> bool {
+    fit.used_ratio_at_top.is_some_and(|ratio| ratio < PLENTY)
 }
 
 fn is_full(fit: &ResourceFit) -> bool {

@@ -11,7 +11,7 @@ use crate::analysis::search::{
     Goal, Irregular, Next, Outcome, Purpose, Search, SearchSettings, Strategy, Trial, VerdictKind,
 };
 use crate::cli::args::StrategyArg;
-use crate::metric::{Quantile, Slice};
+use crate::metric::{Quantile, Totals};
 use crate::plan::{Arrival, Probe, ProbeLoad};
 use crate::record::{
     Breakdown, Capacity, ProbePurpose, ProbeRecord, ProbeVerdict, StressFinding, Sustainable,
@@ -19,6 +19,8 @@ use crate::record::{
 
 /// Trials at one load together take up to this many times one of them.
 const TRIALS_AT_A_LOAD: u32 = 7;
+/// Seconds in which a queue that only fills up to its usual length has done so.
+const FEWEST_SECONDS: usize = 3;
 /// How often a probe that is stopped early may be stopped wrongly.
 const WRONG: f64 = 0.01;
 /// Places of the goals in the settings.
@@ -174,12 +176,12 @@ impl Guide {
     }
 
     fn drift(&self, measured: &Measured, offered_per_s: f64) -> Option<Drift> {
-        drift(&measured.outstanding(), offered_per_s, self.arrivals)
+        drift(&measured.outstanding, offered_per_s, self.arrivals)
     }
 
     /// Whether the whole seconds of a probe so far decide it: so many failures that every goal is missed, so few bad
     /// requests that every goal is kept, or work that piles up beyond doubt.
-    pub(super) fn has_seen_enough(&self, probe: &Probe, slices: &[Slice], backlog: &[u64]) -> bool {
+    pub(super) fn has_seen_enough(&self, probe: &Probe, totals: &Totals, so_far: Duration) -> bool {
         let (Way::Search { search, good_after, .. }, ProbeLoad::PerSecond(load_per_s)) =
             (&self.way, probe.load)
         else {
@@ -191,14 +193,15 @@ impl Guide {
         let mut keeps =
             EarlyStop::new(goals[SUSTAINABLE].max_loss_ratio, WRONG).good_after(good_after);
         let mut decided = false;
-        for slice in slices {
+        let slices = measure::slices(totals, probe, so_far);
+        for slice in &slices {
             let slow = self.limit.map_or(0, |limit| slice.response_time.count_above(limit));
             decided |= breaks.observe(slice.failed, slice.requests) == Some(Decision::Bad);
             decided |= keeps.observe(slice.failed + slow, slice.requests) == Some(Decision::Good);
         }
-        let outstanding = measure::outstanding(slices, backlog);
+        let outstanding = measure::outstanding(totals, probe, so_far);
         let drift = drift(&outstanding, load_per_s, self.arrivals);
-        decided || drift.is_some_and(|drift| breaks.observe_drift(&drift).is_some())
+        decided || slices.len() >= FEWEST_SECONDS && drift.is_some_and(|drift| drift.is_certain)
     }
 
     /// What was found, in requests a second. Before the end it is as far as the search came.

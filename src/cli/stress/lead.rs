@@ -216,9 +216,7 @@ impl Lead for StressLead<'_> {
         if current.wanted.purpose != ProbePurpose::Search || so_far >= current.probe.end() {
             return false;
         }
-        let slices = measure::slices(seen.totals, &current.probe, so_far);
-        let backlog = measure::backlog(seen.totals, &slices);
-        let is_enough = self.guide.has_seen_enough(&current.probe, &slices, &backlog);
+        let is_enough = self.guide.has_seen_enough(&current.probe, seen.totals, so_far);
         if is_enough {
             current.cut_at = Some(so_far);
         }

@@ -31,6 +31,8 @@ pub(super) struct Measured {
     pub(super) slices: Vec<Slice>,
     /// Iterations that waited for a user at the end of each of these seconds.
     pub(super) backlog: Vec<u64>,
+    /// Work in flight or waiting, second by second.
+    pub(super) outstanding: Vec<Outstanding>,
     /// The most frequent failure, in words.
     pub(super) failure: Option<String>,
     /// Whether the generator made this load well.
@@ -54,6 +56,7 @@ pub(super) fn measured(
         slow: limit.map_or(0, |limit| slower(&requests, limit)),
         length: end.saturating_sub(probe.measured_from()),
         asked: probe.length,
+        outstanding: outstanding(seen.totals, probe, end),
         failure: failure(seen.totals, &requests, &iterations, probe),
         requests,
         iterations,
@@ -79,18 +82,22 @@ pub(super) fn slices(totals: &Totals, probe: &Probe, end: Duration) -> Vec<Slice
     slices.filter(within).cloned().collect()
 }
 
-pub(super) fn backlog(totals: &Totals, slices: &[Slice]) -> Vec<u64> {
+fn backlog(totals: &Totals, slices: &[Slice]) -> Vec<u64> {
     let at = |slice: &Slice| totals.backlog.get(slice.start.as_secs() as usize).copied();
     slices.iter().map(|slice| at(slice).unwrap_or(0)).collect()
 }
 
-/// Work in flight or waiting for a user, in the middle of each second.
-pub(super) fn outstanding(slices: &[Slice], backlog: &[u64]) -> Vec<Outstanding> {
-    let point = |(slice, waiting): (&Slice, &u64)| Outstanding {
+/// Work in flight or waiting for a user, in the middle of each measured second and of the last one that settled: a short
+/// probe has few.
+pub(super) fn outstanding(totals: &Totals, probe: &Probe, end: Duration) -> Vec<Outstanding> {
+    let from = probe.measured_from().saturating_sub(Duration::from_secs(1)).max(probe.start);
+    let within = |slice: &&Slice| slice.start >= from && slice.end() <= end;
+    let waiting = |slice: &Slice| totals.backlog.get(slice.start.as_secs() as usize).copied();
+    let point = |slice: &Slice| Outstanding {
         at: slice.start + slice.width / 2,
-        count: slice.in_flight_mean + *waiting as f64,
+        count: slice.in_flight_mean + waiting(slice).unwrap_or(0) as f64,
     };
-    slices.iter().zip(backlog).map(point).collect()
+    totals.slices.as_slice().iter().filter(within).map(point).collect()
 }
 
 /// Successful requests that took longer than `limit`.
@@ -236,7 +243,7 @@ impl Measured {
 
     /// By how much work in flight grew from the first second to the last, a second.
     fn pile_up_per_s(&self) -> f64 {
-        let points = self.outstanding();
+        let points = &self.outstanding;
         let (Some(first), Some(last)) = (points.first(), points.last()) else { return 0.0 };
         let span_s = last.at.saturating_sub(first.at).as_secs_f64();
         if span_s > 0.0 { (last.count - first.count) / span_s } else { 0.0 }
@@ -264,11 +271,6 @@ impl Measured {
             response_p99: times.supported_quantile(Quantile::P99),
             slices: self.slices.iter().map(of_slice).collect(),
         }
-    }
-
-    /// Work in flight or waiting, in the middle of each second.
-    pub(super) fn outstanding(&self) -> Vec<Outstanding> {
-        outstanding(&self.slices, &self.backlog)
     }
 
     fn in_flight_mean(&self) -> f64 {

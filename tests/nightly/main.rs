@@ -8,6 +8,8 @@
 #[expect(unused_imports, reason = "made for the tests of `tests/it`, which use all of it")]
 mod support;
 
+/// Searches for the breaking point, against theirs.
+mod capacity;
 /// Frozen targets and queues, against their closed forms.
 mod formulas;
 /// The generator's own punctuality.

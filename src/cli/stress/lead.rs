@@ -218,7 +218,8 @@ impl Lead for StressLead<'_> {
         }
         let is_enough = self.guide.has_seen_enough(&current.probe, seen.totals, so_far);
         if is_enough {
-            current.cut_at = Some(so_far);
+            // What was due since the last whole second counts too.
+            current.cut_at = Some(seen.now);
         }
         is_enough
     }

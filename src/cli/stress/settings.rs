@@ -16,7 +16,7 @@ use crate::units::Rate;
 const ERROR_THRESHOLD: f64 = 0.05;
 /// The share of failed requests that is borne where there is no objective.
 const BORNE_ERRORS: f64 = 0.01;
-const START_PER_S: f64 = 10.0;
+const START_PER_S: f64 = 50.0;
 const MAX_PER_S: f64 = 100_000.0;
 const WIDTH: f64 = 0.05;
 const PROBE: Duration = Duration::from_secs(5);

@@ -37,7 +37,7 @@ fn a_search_brackets_the_load_at_which_a_target_begins_to_lose() {
     let target = TargetApi::start(&lab);
     let url = format!("{}/lab/work", target.url());
     let mut rhaid = Rhaid::new()
-        .args(["stress", &url, "--start-rate", "400", "--max-duration", "3m", "--seed", "5"])
+        .args(["stress", &url, "--start-rate", "400", "--max-duration", "80s", "--seed", "5"])
         .args(QUICK)
         .args(["--require-rate", "5000"]);
     let ended = rhaid.spawn().wait_within(WITHIN);

@@ -15,6 +15,7 @@ mod grid;
 mod history;
 mod json;
 mod markdown;
+mod scaling;
 mod sections;
 mod show;
 mod stress;
@@ -30,6 +31,7 @@ pub use format::{Format, UnknownFormat};
 pub use history::history;
 pub use json::{json, json_list};
 pub use markdown::markdown;
+pub use scaling::{FigureKind, LeftOut, ScalingReport, ScalingRun};
 pub use stress::{probe_line, rate_in_words, stress_answer};
 pub use summary::summary;
 

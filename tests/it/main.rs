@@ -18,6 +18,8 @@ mod recovery;
 mod report;
 /// What many users cost.
 mod scale;
+/// The scaling experiment: throughput over replicas, and replicas behind nginx.
+mod scaling;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
 /// What `rhaid selftest` measures, shows, keeps and leaves behind.

@@ -110,7 +110,8 @@ pub struct NextStep {
     pub gain_per_s: f64,
     /// The same as a share of the throughput of one alone.
     pub gain_ratio: f64,
-    /// The smallest and the largest gain that it is without one of the points; `None` where too few remain.
+    /// The smallest and the largest gain that it is with all of the points or without one of them; `None` where too few
+    /// remain. Where too few remain for coherency, contention alone is assumed.
     pub gain_range_per_s: Option<(f64, f64)>,
     /// Whether it is an upper bound, because coherency is not determined.
     pub is_at_most: bool,
@@ -214,16 +215,17 @@ impl Curve {
         Ok((Self::Amdahl(amdahl::fit(points)), Some(refused)))
     }
 
-    /// The same law without each of the points in turn; `None` when one of these fits needs more points.
+    /// The law without each of the points in turn, where four points become three without coherency; `None` when one of these
+    /// fits needs more points.
     fn without_one(&self, points: &[(f64, f64)]) -> Option<Vec<Self>> {
         let without = |left_out: usize| {
             let mut rest = points.to_vec();
             rest.remove(left_out);
-            match self {
+            let same = match self {
                 Self::Usl(_) => usl::fit(&rest).ok().map(Self::Usl),
-                Self::Amdahl(_) if numbers(&rest) < 2 => None,
-                Self::Amdahl(_) => Some(Self::Amdahl(amdahl::fit(&rest))),
-            }
+                Self::Amdahl(_) => None,
+            };
+            same.or_else(|| (numbers(&rest) > 1).then(|| Self::Amdahl(amdahl::fit(&rest))))
         };
         (0..points.len()).map(without).collect()
     }
@@ -248,7 +250,10 @@ impl Curve {
     }
 
     fn described(self, points: &[(f64, f64)], without_one: Option<&[Self]>) -> ScalingLaw {
-        let alpha_range = range(without_one, Self::alpha);
+        // What is no coherency is contention, so only the same law's α can be compared.
+        let is_same = |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(&self);
+        let alike = without_one.filter(|others| others.iter().all(is_same));
+        let alpha_range = range(alike, Self::alpha);
         let largest_per_s = points.iter().map(|(_, x)| *x).fold(0.0, f64::max);
         let is_sure = |alpha: f64, error: Option<f64>| {
             alpha_range.is_none_or(|(lower, _)| lower > 0.0)
@@ -299,7 +304,8 @@ fn next(curve: &Curve, largest: f64, without_one: Option<&[Curve]>) -> NextStep 
         n: largest + 1.0,
         gain_per_s,
         gain_ratio: gain_per_s / curve.at(1.0),
-        gain_range_per_s: range(without_one, |curve| curve.gain(largest)),
+        gain_range_per_s: range(without_one, |curve| curve.gain(largest))
+            .map(|(lower, upper)| (lower.min(gain_per_s), upper.max(gain_per_s))),
         is_at_most: matches!(curve, Curve::Amdahl(_)),
     }
 }

@@ -62,7 +62,10 @@ fn four_numbers_tell_coherency_and_may_tell_a_peak() {
     assert!(next.gain_per_s < 0.0 && !next.is_at_most, "beyond the peak one more does harm");
     assert!(next.gain_range_per_s.is_some());
     let four = scaling(&points(&measured[..4]));
-    assert!(four.next.is_some_and(|next| next.gain_range_per_s.is_none()), "three tell no USL");
+    let (law, next) = (four.law.expect("a law"), four.next.expect("a next one"));
+    let (lower, upper) = next.gain_range_per_s.expect("three tell contention");
+    assert!(lower <= next.gain_per_s && next.gain_per_s < upper, "{next:?}");
+    assert_eq!(law.alpha_range, None, "three tell no contention beside coherency");
 }
 
 #[test]

@@ -55,15 +55,14 @@ fn next_one(tag: &str, next: &NextStep) -> String {
     let mut words = if next.gain_per_s < 0.0 {
         format!("next: {tag}={n} would carry {size} RPS less")
     } else {
-        let most = if next.is_at_most { "at most " } else { "" };
         let percent = 100.0 * next.gain_ratio;
-        format!("next: {tag}={n} would bring {most}{size} RPS, {percent:.0}% of one alone")
+        format!("next: {tag}={n} would bring {size} RPS, {percent:.0}% of one alone")
     };
     if let Some((lower, upper)) = next.gain_range_per_s {
         let [lower, upper] = [lower, upper].map(rate_in_words);
         words += &format!(" ({lower} to {upper} without one of the runs)");
     }
-    words
+    words + if next.is_at_most { "; coherency would make it less" } else { "" }
 }
 
 fn peak(tag: &str, law: &ScalingLaw) -> String {
@@ -167,7 +166,9 @@ fn base(tag: &str, scaling: &Scaling) -> Option<String> {
 fn trust(runs: &[ScalingRun]) -> Vec<String> {
     let note = |verdict: Verdict| {
         let those = runs.iter().filter(|run| run.validity == Some(verdict));
-        let those: Vec<String> = those.map(|run| run.id.to_string()).collect();
+        let mut those: Vec<i64> = those.map(|run| run.id).collect();
+        those.sort_unstable();
+        let those: Vec<String> = those.iter().map(i64::to_string).collect();
         let runs = if those.len() == 1 { "run" } else { "runs" };
         let names = those.join(", ");
         (!those.is_empty()).then(|| format!("the numbers of {runs} {names} are {verdict}"))

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::report::assert_valid;
-use crate::support::{Rhaid, TargetApi, poll};
+use crate::support::{Ended, Rhaid, TargetApi, alone, poll};
 
 /// Searches take longer than runs.
 const WITHIN: Duration = Duration::from_secs(240);
@@ -88,28 +88,26 @@ fn a_search_brackets_the_load_at_which_a_target_begins_to_lose() {
     }
 }
 
-#[test]
-fn a_sweep_is_a_curve_over_arrivals_or_over_users() {
+/// A sweep over a target that bears everything: what it did and what it left.
+#[track_caller]
+fn sweep(range: [&str; 2]) -> (Rhaid, Ended, Value) {
     let target = TargetApi::start(&["--lab", "service=det:5ms"]);
     let url = format!("{}/lab/work", target.url());
-    let mut rhaid = Rhaid::new().args([
-        "stress",
-        &url,
-        "--sweep",
-        "50..200",
-        "--points",
-        "3",
-        "--probe-duration",
-        "2s",
-    ]);
+    let mut rhaid =
+        Rhaid::new().args(["stress", &url, "--points", "3", "--probe-duration", "2s"]).args(range);
     let ended = rhaid.spawn().wait_within(WITHIN);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     let record = rhaid.record();
     assert_valid(&record);
     assert_accounted(&rhaid, &target, &record);
-    let offered: Vec<f64> = record["probes"]
-        .as_array()
-        .expect("probes")
+    (rhaid, ended, record)
+}
+
+#[test]
+fn a_sweep_is_a_curve_over_arrivals_or_over_users() {
+    let (_, ended, record) = sweep(["--sweep", "50..200"]);
+    let probes = record["probes"].as_array().expect("probes");
+    let offered: Vec<f64> = probes
         .iter()
         .filter(|probe| probe["reason"] == "")
         .map(|probe| number(&probe["load"]["per_second"]).round())
@@ -117,29 +115,9 @@ fn a_sweep_is_a_curve_over_arrivals_or_over_users() {
     assert_eq!(offered, [50.0, 100.0, 200.0]);
     assert!(ended.stdout.contains("goodput by load"), "{}", ended.stdout);
 
-    let target = TargetApi::start(&["--lab", "service=det:5ms"]);
-    let url = format!("{}/lab/work", target.url());
-    let mut rhaid = Rhaid::new().args([
-        "stress",
-        &url,
-        "--sweep-vus",
-        "1..4",
-        "--points",
-        "3",
-        "--probe-duration",
-        "2s",
-    ]);
-    let ended = rhaid.spawn().wait_within(WITHIN);
-    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
-    let record = rhaid.record();
-    assert_valid(&record);
-    assert_accounted(&rhaid, &target, &record);
-    let loads: Vec<&Value> = record["probes"]
-        .as_array()
-        .expect("probes")
-        .iter()
-        .map(|probe| &probe["load"]["users"])
-        .collect();
+    let (rhaid, _, record) = sweep(["--sweep-vus", "1..4"]);
+    let probes = record["probes"].as_array().expect("probes");
+    let loads: Vec<&Value> = probes.iter().map(|probe| &probe["load"]["users"]).collect();
     assert_eq!(loads, [1, 2, 4]);
     let users = "SELECT COUNT(*) FROM probes WHERE unit = 'vus' AND offered IN (1, 2, 4)";
     assert_eq!(rhaid.query(users), 3);
@@ -224,6 +202,7 @@ fn a_generator_that_is_the_limit_says_so() {
 /// AT-7.8: four connections that a request holds for 20 ms each serve 200/s, and nothing else of the target is near its end.
 #[test]
 fn a_pool_that_is_full_is_named() {
+    let _machine = alone();
     let target = TargetApi::start(&["--pool-size", "4", "--query-delay", "20ms"]);
     let url = format!("{}/api/teams", target.url());
     let mut rhaid = Rhaid::new().args([

@@ -271,6 +271,30 @@ fn a_pool_that_fills_before_its_time_points_behind_itself() {
 }
 
 #[test]
+fn a_pool_whose_demand_is_roughly_known_comes_before_a_machine_that_others_keep_busy() {
+    // Five steps of a noisy machine: the pool of four is full at 175/s, and something else has the processors from 90/s on.
+    let rows = [(40.0, 0.7, 0.0, 0.6), (90.0, 2.1, 0.0, 0.9), (150.0, 2.3, 0.1, 0.95)];
+    let steps: Vec<StepUse> = rows
+        .into_iter()
+        .chain([(200.0, 4.0, 5.0, 1.0), (320.0, 4.0, 60.0, 1.0)])
+        .map(|(load, used, waiting, busy)| {
+            let uses = vec![
+                level("database pool", used, Some(4.0), Some(waiting)),
+                level("host cpu", busy, Some(1.0), Some(if busy > 0.95 { 2.0 } else { 0.0 })),
+            ];
+            plain(load, load.min(175.0), if load > 175.0 { 400 } else { 21 }, uses)
+        })
+        .collect();
+    let found = rank(&steps, Some(175.0));
+    let fit = fit_of(&found, "database pool");
+    let full_at = fit.at_capacity_per_s.expect("a line");
+    assert!(full_at > 1.15 * 175.0, "the demand alone does not agree: {fit:?}");
+    assert!(fit_of(&found, "host cpu").saturated, "{found:?}");
+    assert_eq!((found.category, found.confidence), (Category::DatabasePool, Confidence::Medium));
+    assert!(found.words.contains("roughly known"), "{}", found.words);
+}
+
+#[test]
 fn a_queue_without_a_known_capacity_is_a_hint() {
     let steps: Vec<StepUse> = [(100.0, 0.0), (200.0, 0.0), (300.0, 40.0)]
         .iter()

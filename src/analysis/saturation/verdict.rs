@@ -98,6 +98,7 @@ impl Case<'_> {
 
     fn at_capacity(&self, capacity: f64) -> Finding {
         self.agreeing(capacity)
+            .or_else(|| self.agreeing_roughly(capacity))
             .or_else(|| self.full_without_a_line(capacity))
             .or_else(|| self.agreeing_unqueued(capacity))
             .or_else(|| self.full_too_early(capacity))
@@ -117,6 +118,19 @@ impl Case<'_> {
             full_words(fit)
         );
         Some(Finding::of(fit, Confidence::High, words + &self.next_words(fit)))
+    }
+
+    /// Full and waited for, with a demand known so roughly that the capacity is among what it allows.
+    fn agreeing_roughly(&self, capacity: f64) -> Option<Finding> {
+        let is_it = |fit: &&ResourceFit| fit.saturated && is_full(fit) && allows(fit, capacity);
+        let fit = self.target().find(is_it)?;
+        let words = format!(
+            "bottleneck: {} (saturated at {}/s; by its demand, roughly known, {})",
+            fit.resource,
+            amount(capacity),
+            full_words(fit)
+        );
+        Some(Finding::of(fit, Confidence::Medium, words + &self.next_words(fit)))
     }
 
     /// Full and waited for, and no line to tell whether it had to be.
@@ -312,6 +326,12 @@ fn none(confidence: Confidence, words: String) -> Finding {
 
 fn agrees(fit: &ResourceFit, capacity: f64) -> bool {
     fit.at_capacity_per_s.is_some_and(|full_at| (full_at / capacity - 1.0).abs() <= AGREES)
+}
+
+/// Whether a capacity lies in the interval of the throughput at which a resource is full.
+fn allows(fit: &ResourceFit, capacity: f64) -> bool {
+    let bounds = fit.lower_per_s.zip(fit.upper_per_s);
+    bounds.is_some_and(|(lower, upper)| (lower..=upper).contains(&capacity))
 }
 
 fn has_plenty(fit: &ResourceFit) -> bool {

@@ -7,6 +7,7 @@ pub(crate) mod confine;
 pub(crate) mod faulty;
 pub(crate) mod rhaid;
 pub(crate) mod target;
+pub(crate) mod turns;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use confine::{CpuGroup, network_namespace, skipped};
 pub(crate) use faulty::{Fault, Faulty};
 pub(crate) use rhaid::{Ended, Rhaid, Running};
 pub(crate) use target::TargetApi;
+pub(crate) use turns::alone;
 
 /// Between two looks at something outside this process.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::poll;
+use super::turns::{Turn, turn};
 
 /// How long a command may take before it is killed and the test fails.
 const END_WITHIN: Duration = Duration::from_secs(60);
@@ -40,6 +41,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
+    _turn: Turn,
 }
 
 impl Rhaid {
@@ -96,6 +98,7 @@ impl Rhaid {
         let mut words = std::mem::take(&mut self.wrapper);
         words.push(env!("CARGO_BIN_EXE_rhaid").to_owned());
         words.append(&mut args);
+        let turn = turn();
         let child = Command::new(&words[0])
             .args(&words[1..])
             .current_dir(self.folder.path())
@@ -109,7 +112,7 @@ impl Rhaid {
             .stderr(File::create(&stderr).expect("the folder can be written"))
             .spawn()
             .expect("rhaid starts");
-        Running { child, stdout, stderr }
+        Running { child, stdout, stderr, _turn: turn }
     }
 
     /// Runs the command to its end.

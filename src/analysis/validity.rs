@@ -124,11 +124,13 @@ pub struct Evidence<'a> {
     pub target_is_local: bool,
     /// The most virtual users that all open scenarios together may have.
     pub user_cap: Option<u64>,
+    /// The whole second of the run's clock at which the evidence begins: zero for all of a run.
+    pub from: Duration,
     /// The time axis, without setup and teardown.
     pub slices: &'a [Slice],
-    /// Iterations that were due and waited for a free user, at the end of each second from the start of the run.
+    /// Iterations that were due and waited for a free user, at the end of each second since `from`.
     pub backlog: &'a [u64],
-    /// Busy share of each worker, 0..=1, in each second from the start of the run.
+    /// Busy share of each worker, 0..=1, in each second since `from`.
     pub worker_busy: &'a [Vec<f64>],
     /// `begun − intended` of the whole run.
     pub schedule_lag: Histogram,

@@ -9,17 +9,12 @@ use std::time::Duration;
 
 use super::CliError;
 use super::args::{BenchArgs, GlobalArgs};
-use super::diagnostics;
-use super::execution::{EndedRun, check_limits, execute, reach_target, store, write_files};
+use super::conclusion::conclude;
+use super::execution::{check_limits, execute, ready};
 use super::exit::{Ending, ExitCode};
-use super::prepare::{Prepared, prepare};
+use super::prepare::prepare;
 use super::printer::Printer;
-use super::run::text_options;
-use super::target::{StartedTarget, find_target};
-use crate::engine::EngineError;
 use crate::plan::{Executor, Plan, TestType, ThinkTime};
-use crate::report::{self, TextOptions};
-use crate::watch::is_on_this_machine;
 use lead::BenchLead;
 use settings::BenchSettings;
 use urls::prepare_urls;
@@ -34,45 +29,21 @@ pub(super) fn bench(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let settings = BenchSettings::new(args, global)?;
-    let (mut prepared, target) = ready(&settings, printer)?;
+    let run = &settings.run;
+    let (mut prepared, target) = ready(run, |wishes| match settings.urls.as_slice() {
+        [] => prepare(&run.source, wishes, &run.env, printer),
+        urls => prepare_urls(urls, wishes, printer),
+    })?;
     adapt(&mut prepared.plan, settings.vus, settings.length);
     check_limits(&prepared.plan, printer);
-    let watched = find_target(target.as_ref(), &prepared.plan);
-    let is_local = watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let plan = prepared.plan.clone();
-    let mut lead = BenchLead::new(&plan, &settings, is_local, printer);
-    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = BenchLead::new(&plan, &settings, printer);
+    let mut ended = execute(run, prepared, target, Some(&mut lead), printer)?;
     let (endpoints, validity) = lead.finding();
     ended.record.findings.endpoints = endpoints;
     ended.record.findings.validity = Some(validity);
     let code = ended.exit_code(Ending::default());
-    ended.record.exit_code = Some(code.into());
-    let previous = store(&settings.run, &mut ended, printer);
-    write_files(&settings.run, &ended.record)?;
-    show(&settings, &ended, previous, printer);
-    if code != ExitCode::Passed {
-        printer.talk(&format!("{code}"));
-    }
-    Ok(code)
-}
-
-/// Everything checked and the target answering.
-fn ready(
-    settings: &BenchSettings,
-    printer: &Printer,
-) -> Result<(Prepared, Option<StartedTarget>), CliError> {
-    let run = &settings.run;
-    let mut target = run.start.as_ref().map(StartedTarget::start).transpose()?;
-    let mut wishes = run.wishes.clone();
-    if let Some(url) = target.as_ref().and_then(|target| target.url.clone()) {
-        wishes.target.get_or_insert(url);
-    }
-    let prepared = match settings.urls.as_slice() {
-        [] => prepare(&run.source, &wishes, &run.env, printer)?,
-        urls => prepare_urls(urls, &wishes, printer)?,
-    };
-    reach_target(&prepared.plan, &mut target, run.start.as_ref())?;
-    Ok((prepared, target))
+    conclude(run, ended, code, None, printer)
 }
 
 /// Makes a plan that of a benchmark: nobody pauses, and the users are as many as were asked for.
@@ -92,25 +63,6 @@ fn adapt(plan: &mut Plan, vus: u64, duration: Duration) {
         before = up_to_here;
         scenario.executor = Executor::ConstantVus { vus, duration };
         scenario.think_time = ThinkTime::None;
-    }
-}
-
-fn show(settings: &BenchSettings, ended: &EndedRun, previous: Option<i64>, printer: &Printer) {
-    let stored = settings.run.destinations.database.as_ref().filter(|_| ended.record.id > 0);
-    let options = TextOptions {
-        stored_in: stored.map(|path| path.display().to_string()),
-        previous,
-        ..text_options(printer)
-    };
-    printer.data(report::summary(&ended.record, &options));
-    match &ended.outcome.failure {
-        None => {}
-        Some(EngineError::Stage { function, finding }) => {
-            let text = diagnostics::render(std::slice::from_ref(finding), printer);
-            printer.error(&format!("{function} failed"), None);
-            printer.error_rendered(&text);
-        }
-        Some(error) => printer.error(&error.to_string(), None),
     }
 }
 

@@ -25,8 +25,7 @@ const NOT_YET_STARTED: &str = "http://127.0.0.1:1";
 /// Exit code 104: what is wrong with the script or its options, or a target that does not answer.
 pub fn check(args: CheckArgs, _: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {
     let format = args.format;
-    let settings = CheckSettings::new(args)
-        .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
+    let settings = CheckSettings::new(args)?;
     let (mut prepared, target) = match ready(settings) {
         Ok(ready) => ready,
         Err(refusal) => return Err(refuse(refusal, format, printer)),

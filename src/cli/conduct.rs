@@ -54,6 +54,8 @@ pub(super) struct Conducting<'a, 'l> {
     pub outputs: Vec<&'a mut dyn Output>,
     /// What is watched beside the run.
     pub watched: Watched,
+    /// Whether the target runs on this machine.
+    pub target_is_local: bool,
     /// Where warnings and the script's words go.
     pub printer: &'a Printer,
     /// Who says what is done next, for a run in legs.
@@ -81,8 +83,8 @@ pub struct Seen<'a> {
     pub resources: &'a [ResourceSample],
     /// The generator's machine, second by second.
     pub machine: &'a [MachineSecond],
-    /// Requests in flight and iterations that wait for a user, now.
-    pub outstanding: u64,
+    /// Whether the target runs on this machine.
+    pub target_is_local: bool,
 }
 
 /// The generator's machine in one second.
@@ -106,7 +108,7 @@ struct Conductor<'a, 'l> {
     aggregator: Aggregator,
     machine: Vec<MachineSecond>,
     scrapes: Vec<ScrapeAccount>,
-    outstanding: u64,
+    target_is_local: bool,
     clock: Option<RunClock>,
     next_second: u64,
     signals: u32,
@@ -119,7 +121,7 @@ struct Conductor<'a, 'l> {
 /// # Errors
 /// When the process cannot listen for signals.
 pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::Result<Conducted> {
-    let Conducting { head, outputs, watched, printer, lead } = what;
+    let Conducting { head, outputs, watched, target_is_local, printer, lead } = what;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watching = watch(watched);
@@ -136,7 +138,7 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
         leg: None,
         machine: Vec::new(),
         scrapes: Vec::new(),
-        outstanding: 0,
+        target_is_local,
         clock: None,
         next_second: 1,
         signals: 0,
@@ -223,7 +225,7 @@ impl Conductor<'_, '_> {
         self.leg = None;
         let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
         let scenarios =
-            lead.next_leg(&seen(now, &self.aggregator, &self.machine, self.outstanding));
+            lead.next_leg(&seen(now, &self.aggregator, &self.machine, self.target_is_local));
         if scenarios.is_empty() || is_stopped {
             run.close();
             return;
@@ -236,7 +238,7 @@ impl Conductor<'_, '_> {
     fn ask_lead(&mut self, run: &Run) {
         let (Some(lead), Some(leg)) = (&mut self.lead, self.leg) else { return };
         let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
-        if lead.has_seen_enough(&seen(now, &self.aggregator, &self.machine, self.outstanding)) {
+        if lead.has_seen_enough(&seen(now, &self.aggregator, &self.machine, self.target_is_local)) {
             self.leg = None;
             self.aggregator.cut_leg(now);
             run.end_leg(leg);
@@ -262,7 +264,6 @@ impl Conductor<'_, '_> {
 
     fn emit(&mut self, at: Duration) {
         let snapshot = Arc::new(self.aggregator.snapshot(at));
-        self.outstanding = snapshot.in_flight + snapshot.backlog;
         for output in &mut self.outputs {
             output.snapshot(&snapshot);
         }
@@ -320,10 +321,10 @@ fn seen<'a>(
     now: Duration,
     aggregator: &'a Aggregator,
     machine: &'a [MachineSecond],
-    outstanding: u64,
+    target_is_local: bool,
 ) -> Seen<'a> {
     let (totals, resources) = (aggregator.totals(), aggregator.all_resources());
-    Seen { now, totals, resources, machine, outstanding }
+    Seen { now, totals, resources, machine, target_is_local }
 }
 
 async fn until(instant: Option<Instant>) {

@@ -1,10 +1,7 @@
-//! What all verbs that make load do around it: outputs opened, a target reached, the engine led to its end, files written.
-
-use std::io::Write;
-use std::path::Path;
+//! What all verbs that make load do around it: a target started and reached, outputs opened, the engine led to its end.
 
 use super::CliError;
-use super::args::{OutputSpec, ReportKind};
+use super::args::OutputSpec;
 use super::conduct::{Conducted, Conducting, Lead, conduct};
 use super::exit::{Ending, ExitCode};
 use super::judge::judge_run;
@@ -18,8 +15,8 @@ use crate::clock;
 use crate::engine::{EngineError, Run, RunConfig};
 use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
 use crate::plan::Plan;
+use crate::plan::layers::Wishes;
 use crate::record::{GeneratorInfo, RunRecord, Verdict, new_run_id};
-use crate::report::{self, Format, TextOptions};
 use crate::script::ScriptLimits;
 use crate::store::{Store, StoreOutput};
 use crate::watch::{host_info, is_on_this_machine};
@@ -31,8 +28,8 @@ const OWN_FILES: u64 = 64;
 pub(super) struct EndedRun {
     pub(super) record: RunRecord,
     pub(super) outcome: Outcome,
-    store: Option<StoreOutput>,
-    lines: Vec<Box<dyn Output>>,
+    pub(super) store: Option<StoreOutput>,
+    pub(super) lines: Vec<Box<dyn Output>>,
 }
 
 /// What the exit code depends on.
@@ -69,6 +66,24 @@ impl EndedRun {
 /// Whether the numbers say more about the generator than about the target.
 fn is_invalid(record: &RunRecord) -> bool {
     record.findings.validity.as_ref().is_some_and(|found| found.verdict == Verdict::Invalid)
+}
+
+/// Everything checked by `prepare`, and the target answering.
+///
+/// # Errors
+/// Whatever keeps a run from starting.
+pub(super) fn ready(
+    settings: &RunSettings,
+    prepare: impl FnOnce(&Wishes) -> Result<Prepared, CliError>,
+) -> Result<(Prepared, Option<StartedTarget>), CliError> {
+    let mut target = settings.start.as_ref().map(StartedTarget::start).transpose()?;
+    let mut wishes = settings.wishes.clone();
+    if let Some(url) = target.as_ref().and_then(|target| target.url.clone()) {
+        wishes.target.get_or_insert(url);
+    }
+    let prepared = prepare(&wishes)?;
+    reach_target(&prepared.plan, &mut target, settings.start.as_ref())?;
+    Ok((prepared, target))
 }
 
 /// Waits until a target that was started answers; without one the target must answer now.
@@ -155,7 +170,7 @@ pub(super) fn execute<'l>(
     let target_is_local =
         watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let is_led = lead.is_some();
-    let what = Conducting { head: &head, outputs, watched, printer, lead };
+    let what = Conducting { head: &head, outputs, watched, target_is_local, printer, lead };
     let mut conducted = runtime
         .block_on(async {
             let launch = if is_led { Run::launch_in_legs } else { Run::launch };
@@ -199,63 +214,4 @@ fn run_head(plan: &Plan) -> RunHead {
             os: host.os,
         },
     }
-}
-
-/// Gives the record to the outputs. What cannot be stored is said, and the summary is still shown.
-pub(super) fn store(
-    settings: &RunSettings,
-    ended: &mut EndedRun,
-    printer: &Printer,
-) -> Option<i64> {
-    for lines in &mut ended.lines {
-        if let Err(error) = lines.finish(&mut ended.record) {
-            printer.warning(&error.to_string());
-        }
-    }
-    let (Some(store), Some(path)) = (&mut ended.store, &settings.destinations.database) else {
-        return None;
-    };
-    if let Err(error) = store.finish(&mut ended.record) {
-        printer
-            .error(&error.to_string(), Some("the summary below is complete; --json FILE keeps it"));
-        return None;
-    }
-    let id = ended.record.id;
-    Store::open_read_only(path).ok().and_then(|store| store.previous(id).ok().flatten())
-}
-
-/// Writes the files that were asked for.
-///
-/// # Errors
-/// The first that cannot be written.
-pub(super) fn write_files(settings: &RunSettings, record: &RunRecord) -> Result<(), CliError> {
-    if let Some(path) = &settings.destinations.json {
-        write_file(path, &report::json(record))?;
-    }
-    for file in &settings.destinations.reports {
-        let format = match file.kind {
-            ReportKind::Markdown => Format::Markdown,
-            ReportKind::Json => Format::Json,
-            ReportKind::Csv => Format::Csv,
-        };
-        write_file(&file.path, &report::render(record, format, &TextOptions::default()))?;
-    }
-    Ok(())
-}
-
-/// Writes a file whole, so that a reader never sees half of it.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::new(
-            ExitCode::Invalid,
-            format!("{} cannot be written: {error}", path.display()),
-            "name a file in a folder that can be written",
-        )
-    };
-    let mut file = std::fs::File::create(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    if !text.ends_with('\n') {
-        file.write_all(b"\n").map_err(failed)?;
-    }
-    Ok(())
 }

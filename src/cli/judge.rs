@@ -2,6 +2,8 @@
 //!
 //! `analysis` judges and knows nothing of plans; here the plan says what was meant, and the record keeps what was found.
 
+use std::time::Duration;
+
 use super::conduct::{Conducted, MachineSecond};
 use crate::analysis::exposure::{self, Exposure};
 use crate::analysis::steady::{self, SteadyLabel};
@@ -42,6 +44,7 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
         is_closed: !executors().any(|executor| executor.is_open_model()),
         target_is_local,
         user_cap: caps.reduce(|a, b| a + b),
+        from: Duration::ZERO,
         slices: totals.slices.as_slice(),
         backlog: &totals.backlog,
         worker_busy: &busy,
@@ -130,7 +133,7 @@ fn generator_figures(evidence: &Evidence) -> GeneratorFigures {
     let most = |figure: &dyn Fn(&GeneratorHealth) -> Option<f64>| {
         health.iter().filter_map(figure).reduce(f64::max)
     };
-    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let mean = |shares: &Vec<f64>| shares.iter().sum::<f64>() / shares.len().max(1) as f64;
     let share = |used: Option<u64>, of: Option<u64>| Some(used? as f64 / of?.max(1) as f64);
     let inside = little::generator_time(&evidence.time, evidence.iterations);

@@ -11,11 +11,13 @@ pub mod args;
 mod bench;
 pub mod check;
 pub mod completions;
+mod conclusion;
 pub mod conduct;
 mod diagnostics;
 mod execution;
 pub mod exit;
 mod judge;
+mod leg;
 pub mod new;
 pub mod prepare;
 pub mod printer;
@@ -36,6 +38,7 @@ use clap::Parser;
 use args::{Cli, Command, GlobalArgs};
 use exit::ExitCode;
 use printer::Printer;
+use settings::SettingsError;
 
 /// A command that cannot do what it was asked, said in one paragraph.
 #[derive(Debug, Clone)]
@@ -57,6 +60,12 @@ impl CliError {
         Self { code, message: message.into(), hint: Some(hint.into()), rendered: None }
     }
 
+    /// A command line that cannot be meant.
+    #[must_use]
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message, hint)
+    }
+
     /// An error whose message says the way out itself.
     #[must_use]
     pub fn plain(code: ExitCode, message: impl Into<String>) -> Self {
@@ -68,6 +77,12 @@ impl CliError {
             Some(text) => printer.error_rendered(text),
             None => printer.error(&self.message, self.hint.as_deref()),
         }
+    }
+}
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        Self::usage(error.to_string(), error.hint())
     }
 }
 

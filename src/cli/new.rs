@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::args::NewArgs;
-use super::execution::write_file;
+use super::conclusion::write_file;
 use super::exit::ExitCode;
 use super::printer::Printer;
 

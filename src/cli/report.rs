@@ -4,10 +4,9 @@ mod scaling;
 
 use super::CliError;
 use super::args::{GlobalArgs, ReportArgs, ReportFormat};
-use super::execution::write_file;
+use super::conclusion::{text_options, write_file};
 use super::exit::ExitCode;
 use super::printer::{Printer, plural};
-use super::run::text_options;
 use super::settings::ReportRequest;
 use crate::record::RunRow;
 use crate::report::{self, CompareOptions, Format, TextOptions};
@@ -31,8 +30,7 @@ pub fn report(
     if let Some(tag) = &args.scaling {
         return scaling::scaling(tag, args, global, printer);
     }
-    let request = ReportRequest::new(args)
-        .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
+    let request = ReportRequest::new(args)?;
     match request {
         ReportRequest::Table => history(args, global, printer),
         ReportRequest::Show(names) => show(args, &names, global, printer),

@@ -95,13 +95,15 @@ struct Asked {
 impl Asked {
     fn new(args: SelftestArgs) -> Result<Self, CliError> {
         let SelftestArgs { script, duration, vus, env, threads, format } = args;
-        let wrong = |message: &str, hint: &str| CliError::new(ExitCode::Usage, message, hint);
         if script.as_ref().is_some_and(|script| script.to_string_lossy().contains("://")) {
             let hint = "name a script, or nothing: requests go to a server of rhaid's own";
-            return Err(wrong("a selftest has no URL", hint));
+            return Err(CliError::usage("a selftest has no URL", hint));
         }
         if duration < SHORTEST {
-            return Err(wrong("--duration is below a second", "write for example --duration 5s"));
+            return Err(CliError::usage(
+                "--duration is below a second",
+                "write for example --duration 5s",
+            ));
         }
         let env: BTreeMap<String, String> = env.into_iter().collect();
         let subject = match script {

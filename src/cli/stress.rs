@@ -8,19 +8,15 @@ mod settings;
 
 use super::CliError;
 use super::args::{GlobalArgs, StressArgs};
-use super::diagnostics;
-use super::execution::{EndedRun, check_limits, execute, reach_target, store, write_files};
+use super::conclusion::conclude;
+use super::execution::{EndedRun, check_limits, execute, ready};
 use super::exit::{Ending, ExitCode};
-use super::prepare::{Prepared, prepare};
+use super::prepare::prepare;
 use super::printer::Printer;
-use super::run::text_options;
-use super::target::{StartedTarget, find_target};
 use crate::analysis::validity::{Reason, Signal, Validity, Verdict};
-use crate::engine::EngineError;
 use crate::plan::TestType;
 use crate::record::{ProbePurpose, StressFinding, StressState};
-use crate::report::{self, TextOptions};
-use crate::watch::is_on_this_machine;
+use crate::report;
 use lead::StressLead;
 use settings::StressSettings;
 
@@ -35,16 +31,16 @@ pub(super) fn stress(
 ) -> Result<ExitCode, CliError> {
     let settings = StressSettings::new(args, global)?;
     say(StressState::Queued, printer);
+    let run = &settings.run;
     let (mut prepared, target) =
-        ready(&settings, printer).inspect_err(|_| say(StressState::Error, printer))?;
+        ready(run, |wishes| prepare(&run.source, wishes, &run.env, printer))
+            .inspect_err(|_| say(StressState::Error, printer))?;
     prepared.plan.test_type = TestType::Stress;
     check_limits(&prepared.plan, printer);
     say(StressState::StressBinarySearch, printer);
-    let watched = find_target(target.as_ref(), &prepared.plan);
-    let is_local = watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let plan = prepared.plan.clone();
-    let mut lead = StressLead::new(&plan, &settings, is_local, printer);
-    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = StressLead::new(&plan, &settings, printer);
+    let mut ended = execute(run, prepared, target, Some(&mut lead), printer)?;
     let mut found = lead.finding();
     found.bottleneck = bottleneck::bottleneck(&found, &ended.record);
     say(found.state, printer);
@@ -52,34 +48,11 @@ pub(super) fn stress(
     ended.record.findings.validity = Some(validity(&found));
     let code = exit_code(&ended, &found, &settings);
     ended.record.findings.stress = Some(found);
-    ended.record.exit_code = Some(code.into());
-    store(&settings.run, &mut ended, printer);
-    write_files(&settings.run, &ended.record)?;
-    show(&settings, &ended, printer);
-    if code != ExitCode::Passed {
-        printer.talk(&format!("{code}"));
-    }
-    Ok(code)
+    conclude(run, ended, code, None, printer)
 }
 
 fn say(state: StressState, printer: &Printer) {
     printer.talk(&format!("state: {}", state.as_str()));
-}
-
-/// Everything checked and the target answering.
-fn ready(
-    settings: &StressSettings,
-    printer: &Printer,
-) -> Result<(Prepared, Option<StartedTarget>), CliError> {
-    let run = &settings.run;
-    let mut target = run.start.as_ref().map(StartedTarget::start).transpose()?;
-    let mut wishes = run.wishes.clone();
-    if let Some(url) = target.as_ref().and_then(|target| target.url.clone()) {
-        wishes.target.get_or_insert(url);
-    }
-    let prepared = prepare(&run.source, &wishes, &run.env, printer)?;
-    reach_target(&prepared.plan, &mut target, run.start.as_ref())?;
-    Ok((prepared, target))
 }
 
 /// The worst of the probes that count, and whether the generator was the limit.
@@ -106,22 +79,4 @@ fn exit_code(ended: &EndedRun, found: &StressFinding, settings: &StressSettings)
     let capacity = found.max_sustainable.as_ref().map_or(0.0, |found| found.value);
     let is_below = settings.required_per_s.is_some_and(|required| capacity < required);
     ended.exit_code(Ending { is_below_capacity: is_below, ..Ending::default() })
-}
-
-fn show(settings: &StressSettings, ended: &EndedRun, printer: &Printer) {
-    let stored = settings.run.destinations.database.as_ref().filter(|_| ended.record.id > 0);
-    let options = TextOptions {
-        stored_in: stored.map(|path| path.display().to_string()),
-        ..text_options(printer)
-    };
-    printer.data(report::summary(&ended.record, &options));
-    match &ended.outcome.failure {
-        None => {}
-        Some(EngineError::Stage { function, finding }) => {
-            let text = diagnostics::render(std::slice::from_ref(finding), printer);
-            printer.error(&format!("{function} failed"), None);
-            printer.error_rendered(&text);
-        }
-        Some(error) => printer.error(&error.to_string(), None),
-    }
 }

@@ -13,7 +13,7 @@ const GAP: usize = 2;
 /// No column becomes narrower than this.
 const NARROWEST: usize = 8;
 /// Columns of figures that can be spared go before names become shorter than this.
-const READABLE: usize = 18;
+const READABLE: usize = 24;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,8 @@ use crate::analysis::proportion::design_effect;
 
 /// Slices before which nothing is decided: how bursty losses are is not known by fewer.
 const FEWEST_SLICES: usize = 10;
+/// The same for work that piles up: by then a queue that only fills up to its usual length has done so.
+const FEWEST_SLICES_OF_DRIFT: usize = 3;
 /// Both parameters of the mixture: Jeffreys' prior, which prefers no share.
 const PRIOR: f64 = 0.5;
 
@@ -69,7 +71,7 @@ impl EarlyStop {
     /// Whether work piles up so strongly and evenly that the trial need not go on.
     #[must_use]
     pub fn observe_drift(&self, drift: &Drift) -> Option<Decision> {
-        (drift.is_certain && self.slices.len() >= FEWEST_SLICES).then_some(Decision::Bad)
+        (drift.is_certain && self.slices.len() >= FEWEST_SLICES_OF_DRIFT).then_some(Decision::Bad)
     }
 }
 
@@ -217,7 +219,9 @@ mod tests {
         };
         let mut early = EarlyStop::new(0.05, 0.01).good_after(1000);
         assert_eq!(early.observe_drift(&drift), None, "nothing was seen yet");
-        assert!((0..10).all(|_| early.observe(0, 200).is_none()));
+        assert!((0..2).all(|_| early.observe(0, 200).is_none()));
+        assert_eq!(early.observe_drift(&drift), None, "a queue may only be filling up");
+        assert!((2..10).all(|_| early.observe(0, 200).is_none()));
         assert_eq!(early.observe_drift(&drift), Some(Decision::Bad));
         let unsure = Drift { is_certain: false, ..drift };
         assert_eq!(early.observe_drift(&unsure), None);

@@ -57,7 +57,7 @@ fn waited_for(evidence: &Evidence) -> WaitedFor {
         return WaitedFor::Generator;
     }
     let in_flight = |second: &usize| {
-        slice_at(evidence.slices, *second).map_or(0.0, |slice| slice.in_flight_max as f64)
+        slice_at(evidence, *second).map_or(0.0, |slice| slice.in_flight_max as f64)
     };
     let enough = evidence.user_cap.map_or(0.0, |cap| USERS_IN_FLIGHT * cap as f64);
     if mean(&mut seconds.iter().map(in_flight)) >= enough {
@@ -67,9 +67,9 @@ fn waited_for(evidence: &Evidence) -> WaitedFor {
     }
 }
 
-fn slice_at(slices: &[Slice], second: usize) -> Option<&Slice> {
-    let at = Duration::from_secs(second as u64);
-    slices.get(slices.partition_point(|slice| slice.end() <= at))
+fn slice_at<'e>(evidence: &Evidence<'e>, second: usize) -> Option<&'e Slice> {
+    let at = evidence.from + Duration::from_secs(second as u64);
+    evidence.slices.get(evidence.slices.partition_point(|slice| slice.end() <= at))
 }
 
 fn schedule_lag(evidence: &Evidence, waited_for: WaitedFor, findings: &mut Findings) {
@@ -128,7 +128,8 @@ fn lag_without_backlog(evidence: &Evidence) -> Option<Duration> {
     let mut lag = Buckets::default();
     let waited = |second: usize| evidence.backlog.get(second).is_some_and(|count| *count > 0);
     for slice in evidence.slices {
-        let seconds = slice.start.as_secs() as usize..slice.end().as_secs() as usize;
+        let second = |at: Duration| at.saturating_sub(evidence.from).as_secs() as usize;
+        let seconds = second(slice.start)..second(slice.end());
         // The backlog is of the end of a second, so the second before tells how this one began.
         let before = seconds.start.checked_sub(1);
         if !before.into_iter().chain(seconds).any(waited) {

@@ -254,6 +254,33 @@ fn back_pressure_of_the_target_is_noted_and_not_the_generators() {
 }
 
 #[test]
+fn a_part_of_a_run_is_judged_as_if_it_were_a_run() {
+    let later = |run: &mut Run| {
+        let from = Duration::from_secs(70);
+        run.evidence.from = from;
+        run.slices.iter_mut().for_each(|slice| slice.start += from);
+    };
+    for pauses in [false, true] {
+        let change = |run: &mut Run| {
+            overloaded(run);
+            if pauses {
+                // In flight only while the backlog is: the seconds must be told apart.
+                run.slices[..5].iter_mut().for_each(|slice| slice.in_flight_max = 50);
+                run.slices[5..].iter_mut().for_each(|slice| slice.in_flight_max = 3);
+            }
+        };
+        let at_the_start = Run::with(change).judge();
+        let in_the_middle = Run::with(|run| {
+            change(run);
+            later(run);
+        })
+        .judge();
+        assert_eq!(in_the_middle, at_the_start);
+        assert_eq!(at_the_start.verdict == Valid, !pauses, "{at_the_start:#?}");
+    }
+}
+
+#[test]
 fn a_generator_that_was_late_before_the_target_was_overloaded_is_still_late() {
     let validity = Run::with(|run| {
         overloaded(run);

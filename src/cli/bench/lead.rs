@@ -7,6 +7,7 @@ use super::measure::{self, Counted, Course, Leg, half_width_ratio};
 use super::settings::BenchSettings;
 use crate::analysis::validity::{Reason, Signal, Validity};
 use crate::cli::conduct::{Lead, Seen};
+use crate::cli::leg::{drain, next_second};
 use crate::cli::printer::Printer;
 use crate::plan::{Arrival, Plan, Probe, ProbeLoad, Scenario, Task};
 use crate::record::EndpointRecord;
@@ -14,8 +15,6 @@ use crate::report::endpoint_line;
 
 /// Between the decision for a leg and its start: sessions are built meanwhile.
 const LEAD_TIME: Duration = Duration::from_millis(200);
-/// Running iterations may go on for this long after a leg, at most.
-const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 /// An interval of fewer seconds says little about how alike the seconds are.
 const SHORTEST_PRECISE: Duration = Duration::from_secs(5);
 /// The phase of everything before an endpoint is measured.
@@ -36,7 +35,6 @@ pub(super) struct BenchLead<'a> {
     plan: &'a Plan,
     settings: &'a BenchSettings,
     printer: &'a Printer,
-    target_is_local: bool,
     waiting: VecDeque<(Scenario, Task)>,
     begun: usize,
     current: Option<Current>,
@@ -45,12 +43,7 @@ pub(super) struct BenchLead<'a> {
 }
 
 impl<'a> BenchLead<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        settings: &'a BenchSettings,
-        target_is_local: bool,
-        printer: &'a Printer,
-    ) -> Self {
+    pub(super) fn new(plan: &'a Plan, settings: &'a BenchSettings, printer: &'a Printer) -> Self {
         let tasks = |scenario: &'a Scenario| {
             scenario.tasks.iter().map(move |task| (scenario.clone(), task.clone()))
         };
@@ -58,7 +51,6 @@ impl<'a> BenchLead<'a> {
             plan,
             settings,
             printer,
-            target_is_local,
             waiting: plan.scenarios.iter().flat_map(tasks).collect(),
             begun: 0,
             current: None,
@@ -78,11 +70,10 @@ impl<'a> BenchLead<'a> {
             load: ProbeLoad::Users(self.settings.vus),
             arrival: Arrival::Constant,
             max_vus: None,
-            // Whole seconds: the time axis is in seconds.
-            start: Duration::from_secs((seen.now + LEAD_TIME).as_secs() + 1),
+            start: next_second(seen.now + LEAD_TIME),
             settle: self.settings.warm_up,
             length: self.settings.length,
-            drain: self.plan.http.timeout.min(LONGEST_DRAIN),
+            drain: drain(self.plan),
             settle_phase: WARMING.to_owned(),
             phase: format!("bench {}", self.begun),
         };
@@ -103,12 +94,12 @@ impl<'a> BenchLead<'a> {
         }
         let end = current.cut_at.unwrap_or(planned_end);
         let steps = leg.by_step(seen.totals);
-        current.course.look(&steps);
+        current.course.look_at_rest(&steps);
         if steps.is_empty() {
             self.printer.warning(&format!("the task {task} requested nothing"));
             return;
         }
-        let validity = measure::validity(seen, leg, &steps, end, self.target_is_local);
+        let validity = measure::validity(seen, leg, &steps, end);
         for (step, stats) in &steps {
             let mut record = measure::endpoint(leg, &current.course, (step, stats), end);
             record.vus = self.settings.vus;

@@ -7,13 +7,11 @@ use std::time::Duration;
 use crate::analysis::percentile::{Interval, interval_of};
 use crate::analysis::validity::{Evidence, Validity, judge};
 use crate::cli::conduct::Seen;
-use crate::metric::resource::ResourceUse;
+use crate::cli::leg::LegSeconds;
 use crate::metric::window::TimeAccount;
-use crate::metric::{
-    Buckets, Estimate, GeneratorHealth, Histogram, Labels, Quantile, RequestStats, Slice, Totals,
-};
+use crate::metric::{Buckets, Estimate, Histogram, Labels, Quantile, RequestStats, Totals};
 use crate::plan::{Probe, Scenario, Task};
-use crate::record::{EndpointRecord, ResourceOwner};
+use crate::record::EndpointRecord;
 
 /// One task under load.
 #[derive(Debug, Clone)]
@@ -93,18 +91,32 @@ struct Pieces {
     pieces: Vec<Buckets>,
 }
 
+impl Pieces {
+    /// Adds what became known since the last time to `piece`, which is the last one from now on.
+    fn look(&mut self, stats: &RequestStats, mut piece: Buckets) {
+        piece.add(&stats.response_time.minus(&self.known));
+        if piece.count() > 0 {
+            self.pieces.push(piece);
+            self.known = stats.response_time.clone();
+        }
+    }
+}
+
 impl Course {
     /// Takes note of what became known since the last time.
     pub(super) fn look(&mut self, steps: &BTreeMap<Arc<str>, RequestStats>) {
         for (step, stats) in steps {
+            self.steps.entry(step.clone()).or_default().look(stats, Buckets::default());
+        }
+    }
+
+    /// Takes note of what came after the last look. That is less than a second's worth: as a piece of its own it would be
+    /// unlike the others and widen the interval, so it belongs to the last piece.
+    pub(super) fn look_at_rest(&mut self, steps: &BTreeMap<Arc<str>, RequestStats>) {
+        for (step, stats) in steps {
             let pieces = self.steps.entry(step.clone()).or_default();
-            if stats.response_time.count() == pieces.known.count() {
-                continue;
-            }
-            let mut piece = Buckets::default();
-            piece.add(&stats.response_time.minus(&pieces.known));
-            pieces.pieces.push(piece);
-            pieces.known = stats.response_time.clone();
+            let last = pieces.pieces.pop().unwrap_or_default();
+            pieces.look(stats, last);
         }
     }
 
@@ -191,42 +203,18 @@ pub(super) fn validity(
     leg: &Leg,
     steps: &BTreeMap<Arc<str>, RequestStats>,
     end: Duration,
-    target_is_local: bool,
 ) -> Validity {
-    let from = leg.probe.measured_from();
-    // Samples of a second arrive after it.
-    let within = |at: Duration| at > from && at <= end + Duration::from_secs(1);
-    let seconds = seen.machine.iter().filter(|second| within(second.at));
-    let health: Vec<GeneratorHealth> = seconds.clone().map(|second| second.health).collect();
-    let mut hiccups = Histogram::new();
-    seconds.for_each(|second| hiccups.merge(&second.hiccups));
-    let of_generator = seen
-        .resources
-        .iter()
-        .filter(|sample| sample.owner == ResourceOwner::Generator && within(sample.at));
-    let resources: Vec<ResourceUse> = of_generator.map(|sample| sample.usage).collect();
-    let in_leg = |slice: &&Slice| slice.start >= from && slice.end() <= end;
-    let slices: Vec<Slice> = seen.totals.slices.as_slice().iter().filter(in_leg).cloned().collect();
-    let busy = seen.totals.busy.between(from, end);
+    let seconds = LegSeconds::of(seen, leg.probe.measured_from(), end);
     let counted = Counted::of(seen.totals).since(&leg.before);
     let mut all = RequestStats::default();
     steps.values().for_each(|stats| all.merge(stats));
     judge(&Evidence {
         is_closed: true,
-        target_is_local,
-        slices: &slices,
-        worker_busy: &busy,
-        response_p50: all.response_time.quantile(Quantile::P50),
-        response_p99: all.response_time.quantile(Quantile::P99),
-        schedule_lag: all.schedule_lag,
-        hiccups,
         time: counted.time,
         iterations: counted.iterations,
         sent: counted.sent,
         sampled: counted.sampled,
-        resources: &resources,
-        health: &health,
-        ..Evidence::default()
+        ..seconds.evidence(&all)
     })
 }
 
@@ -260,8 +248,12 @@ mod tests {
         }
         assert!(course.is_precise(0.05), "{:?}", course.interval("GET /", Quantile::P99));
         assert_eq!(course.steps["GET /"].pieces.len(), 10);
-        course.look(&steps(all));
+        course.look(&steps(all.clone()));
         assert_eq!(course.steps["GET /"].pieces.len(), 10, "nothing new is no piece");
+        all.merge(&even(3));
+        course.look_at_rest(&steps(all.clone()));
+        assert_eq!(course.steps["GET /"].pieces.len(), 10, "the rest belongs to the last piece");
+        assert_eq!(course.steps["GET /"].known.count(), all.count());
     }
 
     #[test]

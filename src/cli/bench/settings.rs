@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::CliError;
 use crate::cli::args::{BenchArgs, GlobalArgs, JudgeArgs, LoadArgs, RunArgs};
-use crate::cli::exit::ExitCode;
+use crate::cli::leg::whole_seconds;
 use crate::cli::settings::{RunSettings, Source, UrlRequest};
 
 const VUS: u64 = 10;
@@ -43,7 +43,7 @@ impl BenchSettings {
     pub(super) fn new(args: BenchArgs, global: &GlobalArgs) -> Result<Self, CliError> {
         let BenchArgs { sources, measure, target, watch, http, request, mut output, engine } = args;
         if measure.precision.is_some_and(|precision| precision < FINEST) {
-            return Err(usage(
+            return Err(CliError::usage(
                 "--precision is finer than times are kept",
                 "give it 1% at least, such as 5%",
             ));
@@ -81,8 +81,7 @@ fn read(
     global: &GlobalArgs,
 ) -> Result<(RunSettings, Vec<UrlRequest>), CliError> {
     let meant = |source: Option<String>| {
-        RunSettings::new(RunArgs { source, ..run.clone() }, global)
-            .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))
+        RunSettings::new(RunArgs { source, ..run.clone() }, global).map_err(CliError::from)
     };
     let mut sources = sources.into_iter();
     let first = meant(sources.next())?;
@@ -90,7 +89,7 @@ fn read(
     for source in sources {
         let next = meant(Some(source))?;
         let (Source::Url(before), Source::Url(url)) = (&first.source, next.source) else {
-            return Err(usage(
+            return Err(CliError::usage(
                 "a script is measured by itself",
                 "name one script, or several URLs: `rhaid report --endpoint` puts benchmarks together",
             ));
@@ -103,19 +102,11 @@ fn read(
     Ok((first, urls))
 }
 
-/// The time axis is in seconds.
-fn whole_seconds(length: Duration) -> Duration {
-    Duration::from_secs(length.as_secs_f64().ceil() as u64)
-}
-
-fn usage(message: &str, hint: &str) -> CliError {
-    CliError::new(ExitCode::Usage, message, hint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::args::MeasureArgs;
+    use crate::cli::exit::ExitCode;
 
     fn settings(sources: &[&str], measure: MeasureArgs) -> Result<BenchSettings, ExitCode> {
         let sources = sources.iter().map(|source| (*source).to_owned()).collect();

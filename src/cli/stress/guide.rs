@@ -11,6 +11,7 @@ use crate::analysis::search::{
     Goal, Irregular, Next, Outcome, Purpose, Search, SearchSettings, Strategy, Trial, VerdictKind,
 };
 use crate::cli::args::StrategyArg;
+use crate::cli::leg;
 use crate::metric::{Quantile, Totals};
 use crate::plan::{Arrival, Probe, ProbeLoad};
 use crate::record::{
@@ -19,8 +20,6 @@ use crate::record::{
 
 /// Trials at one load together take up to this many times one of them.
 const TRIALS_AT_A_LOAD: u32 = 7;
-/// Seconds in which a queue that only fills up to its usual length has done so.
-const FEWEST_SECONDS: usize = 3;
 /// How often a probe that is stopped early may be stopped wrongly.
 const WRONG: f64 = 0.01;
 /// Places of the goals in the settings.
@@ -197,15 +196,14 @@ impl Guide {
         let mut keeps =
             EarlyStop::new(goals[SUSTAINABLE].max_loss_ratio, WRONG).good_after(good_after);
         let mut decided = false;
-        let slices = measure::slices(totals, probe, so_far);
-        for slice in &slices {
+        for slice in &leg::slices(totals, probe.measured_from(), so_far) {
             let slow = self.limit.map_or(0, |limit| slice.response_time.count_above(limit));
             decided |= breaks.observe(slice.failed, slice.requests) == Some(Decision::Bad);
             decided |= keeps.observe(slice.failed + slow, slice.requests) == Some(Decision::Good);
         }
         let outstanding = measure::outstanding(totals, probe, so_far);
         let drift = drift(&outstanding, load_per_s, self.arrivals);
-        decided || slices.len() >= FEWEST_SECONDS && drift.is_some_and(|drift| drift.is_certain)
+        decided || drift.is_some_and(|drift| breaks.observe_drift(&drift).is_some())
     }
 
     /// What was found, in requests a second. Before the end it is as far as the search came.

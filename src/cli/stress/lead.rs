@@ -7,6 +7,7 @@ use super::measure::{self, Measured};
 use super::settings::StressSettings;
 use crate::analysis::knee::{LoadPoint, knee};
 use crate::cli::conduct::{Lead, Seen};
+use crate::cli::leg::{drain, next_second, whole_seconds};
 use crate::cli::printer::Printer;
 use crate::plan::{Plan, Probe, ProbeLoad, Scenario};
 use crate::record::{ProbePurpose, ProbeRecord, StressFinding, StressState};
@@ -20,8 +21,6 @@ const SHORTEST_PROBE: Duration = Duration::from_secs(2);
 const SHORTEST_SETTLE: Duration = Duration::from_secs(1);
 /// And at most.
 const LONGEST_SETTLE: Duration = Duration::from_secs(10);
-/// Running iterations may go on for this long after a probe, at most.
-const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 /// The phase of everything that settles.
 const SETTLING: &str = "settling";
 /// Probes that the generator spoilt, one after the other, before the search gives up.
@@ -45,7 +44,6 @@ pub(super) struct StressLead<'a> {
     plan: &'a Plan,
     settings: &'a StressSettings,
     printer: &'a Printer,
-    target_is_local: bool,
     guide: Guide,
     current: Option<Current>,
     probes: Vec<ProbeRecord>,
@@ -61,17 +59,11 @@ pub(super) struct StressLead<'a> {
 }
 
 impl<'a> StressLead<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        settings: &'a StressSettings,
-        target_is_local: bool,
-        printer: &'a Printer,
-    ) -> Self {
+    pub(super) fn new(plan: &'a Plan, settings: &'a StressSettings, printer: &'a Printer) -> Self {
         Self {
             plan,
             settings,
             printer,
-            target_is_local,
             guide: Guide::new(settings),
             current: None,
             probes: Vec::new(),
@@ -112,7 +104,7 @@ impl<'a> StressLead<'a> {
     fn conclude(&mut self, current: &Current, seen: &Seen<'_>) {
         let end = current.cut_at.unwrap_or(current.probe.end()).min(seen.now);
         let limit = self.settings.objective.as_ref().map(|objective| objective.limit);
-        let measured = measure::measured(seen, &current.probe, end, limit, self.target_is_local);
+        let measured = measure::measured(seen, &current.probe, end, limit);
         let mut record = measured.record(current.number, current.wanted.purpose, &current.probe);
         self.count(&measured);
         let per_iteration = self.requests_per_iteration();
@@ -183,8 +175,7 @@ impl<'a> StressLead<'a> {
             load: wanted.load,
             arrival: self.settings.arrival,
             max_vus: self.settings.max_vus,
-            // Whole seconds: the time axis is in seconds.
-            start: Duration::from_secs(earliest.as_secs() + 1),
+            start: next_second(earliest),
             // What a canary looks at is how the target begins.
             settle: if wanted.purpose == ProbePurpose::Canary {
                 Duration::ZERO
@@ -192,7 +183,7 @@ impl<'a> StressLead<'a> {
                 self.settle
             },
             length: whole_seconds(wanted.length).max(SHORTEST_PROBE),
-            drain: self.plan.http.timeout.min(LONGEST_DRAIN),
+            drain: drain(self.plan),
             settle_phase: SETTLING.to_owned(),
             phase: format!("probe {number}"),
         };
@@ -269,8 +260,4 @@ fn settle_for(measured: &Measured) -> Duration {
     }
     let p99 = measured.requests.response_time.quantile(crate::metric::Quantile::P99);
     whole_seconds(p99.unwrap_or_default() * 3).min(LONGEST_SETTLE)
-}
-
-fn whole_seconds(length: Duration) -> Duration {
-    Duration::from_secs(length.as_secs_f64().ceil().max(1.0) as u64)
 }

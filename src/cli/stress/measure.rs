@@ -6,13 +6,11 @@ use crate::analysis::knee::LoadPoint;
 use crate::analysis::search::drift::Outstanding;
 use crate::analysis::validity::{Evidence, Signal, Validity, Verdict, judge};
 use crate::cli::conduct::Seen;
-use crate::metric::resource::ResourceUse;
+use crate::cli::leg::LegSeconds;
 use crate::metric::sink::ErrorSource;
-use crate::metric::{
-    GeneratorHealth, Histogram, IterationStats, Quantile, RequestStats, Slice, Totals,
-};
+use crate::metric::{Histogram, IterationStats, Quantile, RequestStats, Slice, Totals};
 use crate::plan::{Probe, ProbeLoad};
-use crate::record::{ProbePurpose, ProbeRecord, ProbeVerdict, ResourceOwner};
+use crate::record::{ProbePurpose, ProbeRecord, ProbeVerdict};
 
 /// Everything seen of one probe.
 #[derive(Debug, Clone)]
@@ -29,8 +27,6 @@ pub(super) struct Measured {
     pub(super) asked: Duration,
     /// Its whole seconds.
     pub(super) slices: Vec<Slice>,
-    /// Iterations that waited for a user at the end of each of these seconds.
-    pub(super) backlog: Vec<u64>,
     /// Work in flight or waiting, second by second.
     pub(super) outstanding: Vec<Outstanding>,
     /// The most frequent failure, in words.
@@ -45,12 +41,12 @@ pub(super) fn measured(
     probe: &Probe,
     end: Duration,
     limit: Option<Duration>,
-    target_is_local: bool,
 ) -> Measured {
     let phase = [("phase".to_owned(), probe.phase.clone())];
     let requests = seen.totals.select_requests(&phase);
     let mut iterations = iterations(seen.totals, &probe.phase);
-    let slices = slices(seen.totals, probe, end);
+    let seconds = LegSeconds::of(seen, probe.measured_from(), end);
+    let slices = &seconds.slices;
     if end < probe.end() {
         // What was due between the last whole second and the stop was dropped by the stop, not by the load.
         let before = slices.iter().map(|slice| slice.dropped).sum();
@@ -58,8 +54,11 @@ pub(super) fn measured(
         iterations.dropped -= at_stop;
         iterations.planned -= at_stop;
     }
-    let backlog = backlog(seen.totals, &slices);
-    let mut measured = Measured {
+    let validity = judge(&Evidence {
+        is_closed: matches!(probe.load, ProbeLoad::Users(_)),
+        ..seconds.evidence(&requests)
+    });
+    Measured {
         slow: limit.map_or(0, |limit| slower(&requests, limit)),
         length: end.saturating_sub(probe.measured_from()),
         asked: probe.length,
@@ -67,12 +66,9 @@ pub(super) fn measured(
         failure: failure(seen.totals, &requests, &iterations, probe),
         requests,
         iterations,
-        slices,
-        backlog,
-        validity: Validity::default(),
-    };
-    measured.validity = validity(seen, probe, &measured, target_is_local);
-    measured
+        slices: seconds.slices,
+        validity,
+    }
 }
 
 fn iterations(totals: &Totals, phase: &str) -> IterationStats {
@@ -80,18 +76,6 @@ fn iterations(totals: &Totals, phase: &str) -> IterationStats {
     let of_phase = totals.iterations.iter().filter(|(labels, _)| *labels.phase == *phase);
     of_phase.for_each(|(_, stats)| merged.merge(stats));
     merged
-}
-
-/// The whole seconds of the measured part.
-pub(super) fn slices(totals: &Totals, probe: &Probe, end: Duration) -> Vec<Slice> {
-    let slices = totals.slices.as_slice().iter();
-    let within = |slice: &&Slice| slice.start >= probe.measured_from() && slice.end() <= end;
-    slices.filter(within).cloned().collect()
-}
-
-fn backlog(totals: &Totals, slices: &[Slice]) -> Vec<u64> {
-    let at = |slice: &Slice| totals.backlog.get(slice.start.as_secs() as usize).copied();
-    slices.iter().map(|slice| at(slice).unwrap_or(0)).collect()
 }
 
 /// Work in flight or waiting for a user, in the middle of each measured second and of the last one that settled: a short
@@ -141,43 +125,6 @@ fn failure(
     let errors = totals.errors.iter().filter(|(key, _)| key.source == ErrorSource::Request);
     let recent = errors.filter(|(_, stats)| stats.last >= probe.start);
     recent.max_by_key(|(_, stats)| stats.count).map(|(key, _)| key.kind.clone())
-}
-
-fn validity(
-    seen: &Seen<'_>,
-    probe: &Probe,
-    measured: &Measured,
-    target_is_local: bool,
-) -> Validity {
-    let Measured { requests, slices, backlog, .. } = measured;
-    let (from, until) = (probe.measured_from(), slices.last().map_or(seen.now, Slice::end));
-    let within = |at: Duration| at > from && at <= until + Duration::from_secs(1);
-    let seconds = seen.machine.iter().filter(|second| within(second.at));
-    let health: Vec<GeneratorHealth> = seconds.clone().map(|second| second.health).collect();
-    let mut hiccups = Histogram::new();
-    seconds.for_each(|second| hiccups.merge(&second.hiccups));
-    let resources: Vec<ResourceUse> = seen
-        .resources
-        .iter()
-        .filter(|sample| sample.owner == ResourceOwner::Generator && within(sample.at))
-        .map(|sample| sample.usage)
-        .collect();
-    let busy = seen.totals.busy.between(from, until);
-    let is_closed = matches!(probe.load, ProbeLoad::Users(_));
-    judge(&Evidence {
-        is_closed,
-        target_is_local,
-        slices,
-        backlog,
-        worker_busy: &busy,
-        schedule_lag: requests.schedule_lag.clone(),
-        response_p50: requests.response_time.quantile(Quantile::P50),
-        response_p99: requests.response_time.quantile(Quantile::P99),
-        hiccups,
-        resources: &resources,
-        health: &health,
-        ..Evidence::default()
-    })
 }
 
 /// Why the generator and not the target is what a probe shows; `None` when it is the target.

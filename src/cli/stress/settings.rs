@@ -6,7 +6,6 @@ use crate::cli::CliError;
 use crate::cli::args::{
     GlobalArgs, JudgeArgs, LoadArgs, LoadRange, RunArgs, SearchArgs, StrategyArg, StressArgs,
 };
-use crate::cli::exit::ExitCode;
 use crate::cli::settings::RunSettings;
 use crate::metric::threshold::{Aggregation, Comparison, Threshold};
 use crate::plan::{Arrival, ProbeLoad};
@@ -82,7 +81,7 @@ impl StressSettings {
         let objective = search.slo.as_deref().map(objective).transpose()?;
         let probe = search.probe_duration.unwrap_or(PROBE);
         if probe < SHORTEST_PROBE {
-            return Err(usage(
+            return Err(CliError::usage(
                 "--probe-duration is too short to tell anything",
                 "give it 2s at least",
             ));
@@ -90,7 +89,7 @@ impl StressSettings {
         let start_per_s = search.start_rate.map_or(START_PER_S, Rate::as_per_second);
         let max_per_s = search.max_rate.map_or(MAX_PER_S, Rate::as_per_second);
         if start_per_s > max_per_s {
-            return Err(usage(
+            return Err(CliError::usage(
                 "--start-rate is above --max-rate",
                 "the search goes up from the first",
             ));
@@ -110,8 +109,7 @@ impl StressSettings {
             ..JudgeArgs::default()
         };
         let run = RunArgs { source, target, watch, load, http, request, judge, output, engine };
-        let run = RunSettings::new(run, global)
-            .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
+        let run = RunSettings::new(run, global)?;
         Ok(Self {
             run,
             error_threshold: search.error_threshold.unwrap_or(ERROR_THRESHOLD),
@@ -132,15 +130,11 @@ impl StressSettings {
     }
 }
 
-fn usage(message: &str, hint: &str) -> CliError {
-    CliError::new(ExitCode::Usage, message, hint)
-}
-
 /// `p(99)<300`: the share that may be slower, and than what.
 fn objective(text: &str) -> Result<Objective, CliError> {
     let hint = "write a percentile and its limit in ms, such as 'p(99)<300'";
     let rule = Threshold::parse("http_req_response_time", text)
-        .map_err(|error| usage(&format!("--slo {text:?}: {error}"), hint))?;
+        .map_err(|error| CliError::usage(format!("--slo {text:?}: {error}"), hint))?;
     let is_limit = matches!(rule.comparison, Comparison::Less | Comparison::LessOrEqual);
     match rule.aggregation {
         Aggregation::Percentile(percentile)
@@ -152,7 +146,7 @@ fn objective(text: &str) -> Result<Objective, CliError> {
                 may_miss: 1.0 - percentile / 100.0,
             })
         }
-        _ => Err(usage(&format!("--slo {text:?} is no limit of a percentile"), hint)),
+        _ => Err(CliError::usage(format!("--slo {text:?} is no limit of a percentile"), hint)),
     }
 }
 
@@ -180,6 +174,7 @@ fn sweep(args: &SearchArgs) -> Vec<ProbeLoad> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::exit::ExitCode;
 
     #[test]
     fn an_objective_is_a_share_that_may_be_slower() {

@@ -5,7 +5,8 @@
 //! the composition root, and no other room knows it. It sits at both ends of the flow.
 //!
 //! A verb is a file: [`run`], `stress`, `bench`, [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
-//! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that.
+//! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that,
+//! `leg` what legs of searches and benchmarks have in common, `conclusion` keeps and shows what came of it.
 
 pub mod args;
 mod bench;

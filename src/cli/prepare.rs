@@ -55,9 +55,24 @@ pub fn find(
     wishes: &Wishes,
     env: &BTreeMap<String, String>,
 ) -> Result<Prepared, ScriptError> {
-    // Short enough to be typed again with --seed.
-    let seed = wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let script = load(source, wishes, env, seed)?;
+    let seed = seed(wishes);
+    with_plan(load(source, wishes, env, seed)?, wishes, seed)
+}
+
+/// The seed that is wished for, or one short enough to be typed again with `--seed`.
+pub(super) fn seed(wishes: &Wishes) -> u64 {
+    wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()))
+}
+
+/// A script with the plan that it and the wishes make.
+///
+/// # Errors
+/// Everything that was found wrong with them together.
+pub(super) fn with_plan(
+    script: Script,
+    wishes: &Wishes,
+    seed: u64,
+) -> Result<Prepared, ScriptError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let custom = script.custom_metrics();
     let context = ResolveContext {
@@ -122,7 +137,7 @@ pub(super) fn url_environment(
     Ok(env)
 }
 
-pub(super) fn plan_errors(errors: &[PlanError], script: &Script) -> ScriptError {
+fn plan_errors(errors: &[PlanError], script: &Script) -> ScriptError {
     let findings: Vec<_> = errors
         .iter()
         .map(|error| script.finding_in_options("", error.to_string(), error.hint()))

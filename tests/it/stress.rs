@@ -33,6 +33,7 @@ fn assert_accounted(rhaid: &Rhaid, target: &TargetApi, record: &Value) {
 /// Twenty servers of 20 ms without a queue lose 5 % of Poisson's arrivals at 762/s (Erlang's loss formula).
 #[test]
 fn a_search_brackets_the_load_at_which_a_target_begins_to_lose() {
+    let _machine = alone();
     let lab = ["--lab", "slots=20", "--lab", "service=det:20ms", "--lab", "queue=none"];
     let target = TargetApi::start(&lab);
     let url = format!("{}/lab/work", target.url());

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::cli::CliError;
 use crate::cli::diagnostics;
 use crate::cli::exit::ExitCode;
-use crate::cli::prepare::{Prepared, plan_errors, url_environment};
+use crate::cli::prepare::{Prepared, seed, url_environment, with_plan};
 use crate::cli::printer::Printer;
 use crate::cli::settings::UrlRequest;
 use crate::plan::layers::Wishes;
-use crate::plan::{ResolveContext, resolve};
 use crate::script::{LoadOptions, Script, ScriptError};
 
 /// What all URLs have in common. Values come from the environment, so that nothing needs quoting.
@@ -35,19 +33,10 @@ pub(super) fn prepare_urls(
 }
 
 fn find(urls: &[UrlRequest], wishes: &Wishes) -> Result<Prepared, ScriptError> {
-    let seed = wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let seed = seed(wishes);
     let options = LoadOptions { env: environment(urls)?, seed, has_target: true };
     let script = Script::from_text("URLs", text(urls.len()), PathBuf::from("."), options)?;
-    let custom = script.custom_metrics();
-    let context = ResolveContext {
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        functions: Some(script.functions()),
-        custom_metrics: Some(custom),
-        default_seed: seed,
-    };
-    let plan = resolve(&[wishes, script.wishes()], &context)
-        .map_err(|errors| plan_errors(&errors, &script))?;
-    Ok(Prepared { script: Arc::new(script), plan })
+    with_plan(script, wishes, seed)
 }
 
 fn environment(urls: &[UrlRequest]) -> Result<BTreeMap<String, String>, ScriptError> {

@@ -226,15 +226,26 @@ fn a_generator_that_is_the_limit_says_so() {
 fn a_pool_that_is_full_is_named() {
     let target = TargetApi::start(&["--pool-size", "4", "--query-delay", "20ms"]);
     let url = format!("{}/api/teams", target.url());
-    let mut rhaid = Rhaid::new()
-        .args(["stress", &url, "--sweep", "40..320", "--points", "5", "--probe-duration", "3s"]);
+    let mut rhaid = Rhaid::new().args([
+        "stress",
+        &url,
+        "--sweep",
+        "40..320",
+        "--points",
+        "5",
+        "--probe-duration",
+        "3s",
+    ]);
     let ended = rhaid.spawn().wait_within(WITHIN);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     let record = rhaid.record();
     assert_valid(&record);
     let bottleneck = &record["bottleneck"];
     assert_eq!(bottleneck["category"], "database pool", "{bottleneck}");
-    assert!(bottleneck["resource"].as_str().is_some_and(|name| name.contains("pool")), "{bottleneck}");
+    assert!(
+        bottleneck["resource"].as_str().is_some_and(|name| name.contains("pool")),
+        "{bottleneck}"
+    );
     let evidence = bottleneck["evidence"].as_array().expect("evidence");
     assert!(evidence.iter().any(|fit| fit["saturated"] == true), "{bottleneck}");
     assert!(ended.stdout.contains("what saturates first"), "{}", ended.stdout);

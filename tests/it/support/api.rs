@@ -11,6 +11,8 @@ use super::{Ended, Rhaid, Running, poll};
 
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a run of a test may take, on a machine that others use.
+const END_WITHIN: Duration = Duration::from_secs(120);
 /// How long the server may take to listen.
 const LISTENS_WITHIN: Duration = Duration::from_secs(20);
 
@@ -76,7 +78,7 @@ impl Api {
     pub(crate) fn wait_for(&self, run_id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/api/tests/runs/{run_id}");
         let look = || Some(self.get(&path)).filter(|run| wanted(run));
-        poll(Duration::from_secs(60), look).unwrap_or_else(|| panic!("{}", self.get(&path)))
+        poll(END_WITHIN, look).unwrap_or_else(|| panic!("{}", self.get(&path)))
     }
 
     /// Waits until a run is in `state`.

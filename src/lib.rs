@@ -14,6 +14,7 @@ pub mod clock;
 pub mod engine;
 pub mod metric;
 pub mod pacing;
+pub mod page;
 pub mod pipeline;
 pub mod plan;
 pub mod record;

@@ -115,7 +115,7 @@ function options(
       y: { range: (_, low, high) => height(latest.current, low, high) },
     },
     axes: [
-      { stroke: text, font, grid, ticks: { show: false }, space: 60, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200],
+      { stroke: text, font, grid, ticks: { show: false }, size: 28, space: 60, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200],
         values: (_, splits) => splits.map((t) => axisTime(t)) },
       { stroke: text, font, grid, ticks: { show: false }, size: 66, space: 34,
         values: (_, splits) => splits.map((value) => latest.current.show(value)) },

@@ -18,6 +18,8 @@ function prepare(u: uPlot): { ratio: number; ctx: CanvasRenderingContext2D; left
   u.ctx.clip();
   u.ctx.font = FONT.replace("11px", `${11 * ratio}px`);
   u.ctx.textBaseline = "top";
+  u.ctx.textAlign = "left";
+  u.ctx.setTransform(1, 0, 0, 1, 0, 0);
   return { ratio, ctx: u.ctx, left, top, width, height };
 }
 

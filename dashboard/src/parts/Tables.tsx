@@ -5,6 +5,9 @@ import type { Endpoint, Interval, RunRecord } from "../api/shapes";
 import { count, ms, perSecond, share, span } from "../model/figures";
 import type { RunModel } from "../model/run";
 
+/// Columns of sentences, which begin at the left.
+const PROSE = ["Message", "Why"];
+
 /** A table that scrolls by itself, also by keyboard. */
 export function Table(props: { title: string; heads: string[]; children: ReactNode; note?: string }) {
   return (
@@ -12,7 +15,7 @@ export function Table(props: { title: string; heads: string[]; children: ReactNo
       <header><h3>{props.title}</h3>{props.note && <span className="note">{props.note}</span>}</header>
       <div className="scroll" tabIndex={0} role="region" aria-label={props.title}>
         <table>
-          <thead><tr>{props.heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
+          <thead><tr>{props.heads.map((head) => <th key={head} scope="col" className={PROSE.includes(head) ? "message" : ""}>{head}</th>)}</tr></thead>
           <tbody>{props.children}</tbody>
         </table>
       </div>

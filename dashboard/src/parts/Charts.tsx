@@ -18,6 +18,8 @@ export function Charts({ model, range, onZoom }: Props) {
   const marks = model.events.map((event) => ({ label: event.text || event.kind, at: event.at_s }));
   const thresholds = record.thresholds ?? model.snapshot?.thresholds ?? [];
   const shared = { times, bands, marks, range, onZoom };
+  // A chart that could only be empty takes no place.
+  const hasFlights = points.some((point) => point.inFlight !== null);
   const hasUsers = points.some((point) => point.vus !== null);
   return (
     <>
@@ -31,11 +33,11 @@ export function Charts({ model, range, onZoom }: Props) {
         ]} />
       <TimeChart {...shared} title="Errors" show={percent} least={1} limits={errorLimits(thresholds)}
         lines={[{ label: "failed", tint: "bad", values: column((p) => (p.errors === null ? null : p.errors * 100)), filled: true }]} />
-      <TimeChart {...shared} title={hasUsers ? "Active users" : "In flight"} show={count} least={1}
+      {(hasUsers || hasFlights || points.length === 0) && <TimeChart {...shared} title={hasUsers ? "Active users" : "In flight"} show={count} least={1}
         lines={[
           ...(hasUsers ? [{ label: "users", tint: "users", values: column((p) => p.vus), filled: true }] : []),
           { label: "in flight", tint: "p50", values: column((p) => p.inFlight), dashed: true },
-        ]} />
+        ]} />}
     </>
   );
 }

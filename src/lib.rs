@@ -15,6 +15,7 @@ pub mod control;
 pub mod engine;
 pub mod metric;
 pub mod pacing;
+pub mod page;
 pub mod pipeline;
 pub mod plan;
 pub mod record;

@@ -187,6 +187,8 @@ pub enum ReportFormat {
     Markdown,
     /// For spreadsheets
     Csv,
+    /// For browsers: one run as one file with charts
+    Html,
 }
 
 const SELFTEST_EXAMPLES: &str = "Examples:

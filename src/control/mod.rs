@@ -5,7 +5,6 @@
 //! what a run tells those who watch it, bounded, so that nobody who watches can slow it. `axum` is named in this room
 //! alone. It must not know the command line: it is told by values and through [`Launcher`].
 
-pub mod assets;
 mod config;
 mod error;
 mod feed;

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::error::Refusal;
 use super::queue::Control;
-use super::{assets, guard, live, runs, scripts, system};
+use super::{guard, live, runs, scripts, system};
+use crate::page;
 
 /// The largest body of a request.
 const MOST_BYTES: usize = 1 << 20;
@@ -83,7 +84,7 @@ pub(super) fn router(control: &Arc<Control>) -> Router {
         .iter()
         .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     routes
-        .fallback(page)
+        .fallback(page_file)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(control.clone(), guard::guard))
@@ -96,9 +97,21 @@ async fn wrong_method() -> Refusal {
 }
 
 /// A file of the page.
-async fn page(uri: Uri) -> Response {
-    match assets::asset(uri.path()) {
-        Some(asset) => ([(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response(),
+async fn page_file(uri: Uri) -> Response {
+    match page::file(uri.path()) {
+        Some(file) => {
+            let keep = if file.is_immutable() {
+                "public, max-age=31536000, immutable"
+            } else {
+                "no-cache"
+            };
+            let headers = [
+                (header::CONTENT_TYPE, file.content_type),
+                (header::ETAG, file.etag),
+                (header::CACHE_CONTROL, keep),
+            ];
+            (headers, file.bytes).into_response()
+        }
         None => Refusal::unknown("there is nothing at this path").into_response(),
     }
 }

@@ -276,15 +276,24 @@ pub(super) async fn report(
         "report.json" => (Format::Json, "application/json"),
         "report.md" => (Format::Markdown, "text/markdown; charset=utf-8"),
         "report.csv" => (Format::Csv, "text/csv; charset=utf-8"),
-        "report.html" => {
-            let message = "this build makes no HTML reports";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_built", message));
-        }
+        "report.html" => return html(control, id).await,
         _ => return Err(Refusal::unknown("reports are report.html, .json, .md and .csv")),
     };
     blocking(move || {
         let text = report::render(&load(&control, &id)?, format, &TextOptions::default());
         Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+    })
+    .await
+}
+
+/// A run as one page, with its course.
+async fn html(control: Arc<Control>, id: String) -> Answer<Response> {
+    blocking(move || {
+        let record = load(&control, &id)?;
+        let store = Store::open_read_only(&control.config.database)?;
+        let course = stored::series(&store, record.id)?;
+        let text = report::html(&record, &course);
+        Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! Throughput over the number of what serves: what more of them carried, and what one more would bring.
 //!
 //! Speed-up and efficiency compare each number `n` with the smallest one measured. What lies beyond needs a law: the Universal
-//! Scalability Law ([`usl`](super::usl)) where there are points enough for its three parameters, else Amdahl's law, the same
+//! Scalability Law ([`usl`]) where there are points enough for its three parameters, else Amdahl's law, the same
 //! without coherency: `X(n) = γn / (1 + α(n−1))` (Amdahl 1967). Contention alone never makes one more do harm, so without
 //! coherency what the next one brings is the most that it can. How far one figure hangs on a single measurement is shown by
 //! fitting again without each point in turn.

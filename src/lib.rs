@@ -11,9 +11,11 @@
 pub mod analysis;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod metric;
 pub mod pacing;
+pub mod page;
 pub mod pipeline;
 pub mod plan;
 pub mod record;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod run;
+mod serve;
 mod stress;
 mod values;
 
@@ -15,6 +16,7 @@ pub use bench::{BenchArgs, MeasureArgs};
 pub use run::{
     EngineArgs, HttpArgs, JudgeArgs, LoadArgs, OutputArgs, RequestArgs, RunArgs, TargetArgs,
 };
+pub use serve::ServeArgs;
 pub use stress::{SearchArgs, StrategyArg, StressArgs};
 pub use values::{LoadRange, OutputSpec, ReportFile, ReportKind, ThresholdText};
 
@@ -75,6 +77,8 @@ pub enum Command {
     New(NewArgs),
     /// Table of all runs, one run whole, or a comparison of several
     Report(ReportArgs),
+    /// Serve the control API and the live feed of runs
+    Serve(Box<ServeArgs>),
     /// Measure how much load rhaid itself can make on this machine, and how exactly
     Selftest(SelftestArgs),
     /// Answer every request at once, for `selftest`
@@ -183,6 +187,8 @@ pub enum ReportFormat {
     Markdown,
     /// For spreadsheets
     Csv,
+    /// For browsers: one run as one file with charts
+    Html,
 }
 
 const SELFTEST_EXAMPLES: &str = "Examples:

@@ -10,13 +10,13 @@ use std::time::Duration;
 use super::CliError;
 use super::args::{BenchArgs, GlobalArgs};
 use super::conclusion::conclude;
-use super::execution::{check_limits, execute, ready};
+use super::execution::{Follower, check_limits, execute, ready};
 use super::exit::{Ending, ExitCode};
 use super::prepare::prepare;
 use super::printer::Printer;
 use crate::plan::{Executor, Plan, TestType, ThinkTime};
 use lead::BenchLead;
-use settings::BenchSettings;
+pub(super) use settings::BenchSettings;
 use urls::prepare_urls;
 
 /// Does what `bench` was asked to do.
@@ -29,6 +29,18 @@ pub(super) fn bench(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let settings = BenchSettings::new(args, global)?;
+    bench_with(&settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`bench`].
+pub(super) fn bench_with(
+    settings: &BenchSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
     let run = &settings.run;
     let (mut prepared, target) = ready(run, |wishes| match settings.urls.as_slice() {
         [] => prepare(&run.source, wishes, &run.env, printer),
@@ -37,8 +49,8 @@ pub(super) fn bench(
     adapt(&mut prepared.plan, settings.vus, settings.length);
     check_limits(&prepared.plan, printer);
     let plan = prepared.plan.clone();
-    let mut lead = BenchLead::new(&plan, &settings, printer);
-    let mut ended = execute(run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = BenchLead::new(&plan, settings, printer);
+    let mut ended = execute(run, prepared, target, Some(&mut lead), follower)?;
     let (endpoints, validity) = lead.finding();
     ended.record.findings.endpoints = endpoints;
     ended.record.findings.validity = Some(validity);

@@ -112,6 +112,7 @@ fn write_files(settings: &RunSettings, record: &RunRecord) -> Result<(), CliErro
             ReportKind::Markdown => Format::Markdown,
             ReportKind::Json => Format::Json,
             ReportKind::Csv => Format::Csv,
+            ReportKind::Html => Format::Html,
         };
         write_file(&file.path, &report::render(record, format, &TextOptions::default()))?;
     }

@@ -9,8 +9,9 @@ use super::exit::ExitCode;
 use super::printer::{Printer, plural};
 use super::settings::ReportRequest;
 use crate::record::RunRow;
+use crate::report::html::CoursePoint;
 use crate::report::{self, CompareOptions, Format, TextOptions};
-use crate::store::{ListFilter, Store, StoreError, StoreErrorKind};
+use crate::store::{ListFilter, SecondPoint, Store, StoreError, StoreErrorKind};
 
 /// Endpoints, tags or runs that are named when none is what was asked for.
 const MOST_NAMED: usize = 6;
@@ -24,6 +25,14 @@ pub fn report(
     global: &GlobalArgs,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
+    let is_one_run = args.ids.len() == 1 && args.baseline.is_none() && args.endpoint.is_none();
+    if args.format == ReportFormat::Html && !is_one_run {
+        return Err(CliError::new(
+            ExitCode::Usage,
+            "--format html shows one run",
+            "name it: `rhaid report last --format html -o run.html`",
+        ));
+    }
     if let Some(endpoint) = &args.endpoint {
         return endpoint_history(endpoint, args, global, printer);
     }
@@ -48,6 +57,7 @@ fn format_of(format: ReportFormat) -> Format {
         ReportFormat::Json => Format::Json,
         ReportFormat::Markdown => Format::Markdown,
         ReportFormat::Csv => Format::Csv,
+        ReportFormat::Html => Format::Html,
     }
 }
 
@@ -190,6 +200,11 @@ fn show(
         previous: store.previous(first.id).ok().flatten(),
         ..text_options(printer)
     };
+    if others.is_empty() && format == Format::Html {
+        let points = store.series(first.id).map_err(|error| store_error(&error))?;
+        let points: Vec<_> = points.iter().map(course_point).collect();
+        return give(args, &report::html(first, &points), printer);
+    }
     if others.is_empty() {
         return give(args, &report::render(first, format, &options), printer);
     }
@@ -204,6 +219,10 @@ fn show(
     let code = give(args, &text, printer)?;
     // Only a comparison with a named baseline judges; two runs side by side are just shown.
     Ok(if has_regression && args.baseline.is_some() { ExitCode::Regression } else { code })
+}
+
+fn course_point(point: &SecondPoint) -> CoursePoint {
+    CoursePoint::of_second(point.second, point.count, point.failed, &point.response_time)
 }
 
 fn remove(names: &[String], global: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {

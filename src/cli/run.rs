@@ -3,7 +3,7 @@
 use super::CliError;
 use super::args::{GlobalArgs, RunArgs};
 use super::conclusion::conclude;
-use super::execution::{EndedRun, check_limits, execute, ready};
+use super::execution::{EndedRun, Follower, check_limits, execute, ready};
 use super::exit::{Ending, ExitCode};
 use super::prepare::{prepare, thresholds};
 use super::printer::Printer;
@@ -17,13 +17,25 @@ use crate::store::Store;
 /// # Errors
 /// Whatever keeps the run from starting; see [`ExitCode`].
 pub fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {
-    let mut settings = RunSettings::new(args, global)?;
+    let settings = RunSettings::new(args, global)?;
+    run_with(settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with(
+    mut settings: RunSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
     settings.wishes.thresholds = thresholds(&settings.thresholds)?;
     let (prepared, target) =
         ready(&settings, |wishes| prepare(&settings.source, wishes, &settings.env, printer))?;
     check_limits(&prepared.plan, printer);
     let baseline = load_baseline(&settings)?;
-    let ended = execute(&settings, prepared, target, None, printer)?;
+    let ended = execute(&settings, prepared, target, None, follower)?;
     let comparison = baseline.and_then(|baseline| compare(&baseline, &ended.record, printer));
     let code = exit_code(&ended, comparison.as_ref());
     conclude(&settings, ended, code, comparison.as_ref(), printer)

@@ -9,7 +9,7 @@ mod settings;
 use super::CliError;
 use super::args::{GlobalArgs, StressArgs};
 use super::conclusion::conclude;
-use super::execution::{EndedRun, check_limits, execute, ready};
+use super::execution::{EndedRun, Follower, check_limits, execute, ready};
 use super::exit::{Ending, ExitCode};
 use super::prepare::prepare;
 use super::printer::Printer;
@@ -18,7 +18,7 @@ use crate::plan::TestType;
 use crate::record::{ProbePurpose, StressFinding, StressState};
 use crate::report;
 use lead::StressLead;
-use settings::StressSettings;
+pub(super) use settings::StressSettings;
 
 /// Does what `stress` was asked to do.
 ///
@@ -30,6 +30,18 @@ pub(super) fn stress(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let settings = StressSettings::new(args, global)?;
+    stress_with(&settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`stress`].
+pub(super) fn stress_with(
+    settings: &StressSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
     say(StressState::Queued, printer);
     let run = &settings.run;
     let (mut prepared, target) =
@@ -39,14 +51,14 @@ pub(super) fn stress(
     check_limits(&prepared.plan, printer);
     say(StressState::StressBinarySearch, printer);
     let plan = prepared.plan.clone();
-    let mut lead = StressLead::new(&plan, &settings, printer);
-    let mut ended = execute(run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = StressLead::new(&plan, settings, printer);
+    let mut ended = execute(run, prepared, target, Some(&mut lead), follower)?;
     let mut found = lead.finding();
     found.bottleneck = bottleneck::bottleneck(&found, &ended.record);
     say(found.state, printer);
     printer.data(report::stress_answer(&found) + "\n");
     ended.record.findings.validity = Some(validity(&found));
-    let code = exit_code(&ended, &found, &settings);
+    let code = exit_code(&ended, &found, settings);
     ended.record.findings.stress = Some(found);
     conclude(run, ended, code, None, printer)
 }

@@ -215,7 +215,7 @@ pub fn endpoint_history(rows: &[EndpointRow], format: Format, options: &TextOpti
             let sparks = sparklines(&lines, false);
             format!("{}\n```text\n{sparks}```\n", history_grid(&lines).to_markdown())
         }
-        Format::Table => {
+        Format::Table | Format::Html => {
             let grid = history_grid(&lines).fitted(options.width, &EXPENDABLE);
             let table = grid.to_text(options.width, options.ascii);
             let text = format!("{table}\n{}", sparklines(&lines, options.ascii));

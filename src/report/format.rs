@@ -15,11 +15,15 @@ pub enum Format {
     Markdown,
     /// For spreadsheets.
     Csv,
+    /// For browsers: one file with charts; of one run alone.
+    Html,
 }
 
 /// A word or a file extension that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no report format; the formats are table (.txt), json, markdown (.md) and csv")]
+#[error(
+    "{0:?} is no report format; the formats are table (.txt), json, markdown (.md), csv and html"
+)]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for Format {
@@ -31,6 +35,7 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "markdown" | "md" => Ok(Self::Markdown),
             "csv" => Ok(Self::Csv),
+            "html" | "htm" => Ok(Self::Html),
             _ => Err(UnknownFormat(word.to_owned())),
         }
     }

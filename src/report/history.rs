@@ -17,8 +17,11 @@ pub fn history(rows: &[RunRow], format: Format, options: &TextOptions) -> String
         Format::Json => json::json_list(rows),
         Format::Csv => history_csv(rows),
         Format::Markdown => grid(rows).to_markdown(),
-        Format::Table if rows.is_empty() => "no runs yet; `rhaid run` makes one\n".to_owned(),
-        Format::Table => {
+        // The page has the history; a file of it would be a page without one.
+        Format::Table | Format::Html if rows.is_empty() => {
+            "no runs yet; `rhaid run` makes one\n".to_owned()
+        }
+        Format::Table | Format::Html => {
             let grid = grid(rows).fitted(options.width, &EXPENDABLE);
             let text = grid.to_text(options.width, options.ascii);
             if options.ascii { text.replace('µ', "u") } else { text }

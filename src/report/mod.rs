@@ -1,7 +1,7 @@
 //! Records to bytes: what a run looks like at its end, in the history and beside another one.
 //!
 //! Every function here is pure. A [`view::RunView`] holds every figure that any format shows, computed once from a
-//! [`RunRecord`]; text, JSON, CSV and Markdown only lay it out, so that no two of them can
+//! [`RunRecord`]; text, JSON, CSV, Markdown and HTML only lay it out, so that no two of them can
 //! disagree. Text of scripts and targets loses its control characters on the way in. This room knows no terminal, no file
 //! and no database; `tabled` is named only here.
 
@@ -13,6 +13,7 @@ mod csv;
 mod format;
 mod grid;
 mod history;
+pub mod html;
 mod json;
 mod markdown;
 mod scaling;
@@ -29,6 +30,7 @@ pub use compare::{CompareOptions, Comparison, Unlike, compare};
 pub use csv::csv;
 pub use format::{Format, UnknownFormat};
 pub use history::history;
+pub use html::html;
 pub use json::{json, json_list};
 pub use markdown::markdown;
 pub use scaling::{FigureKind, LeftOut, ScalingReport, ScalingRun};
@@ -66,5 +68,6 @@ pub fn render(record: &RunRecord, format: Format, options: &TextOptions) -> Stri
         Format::Json => json(record),
         Format::Markdown => markdown(record),
         Format::Csv => csv(record),
+        Format::Html => html(record, &html::course(&record.slices)),
     }
 }

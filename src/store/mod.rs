@@ -32,6 +32,7 @@ pub use calibrations::Calibration;
 pub use error::{StoreError, StoreErrorKind};
 pub use history::ListFilter;
 pub use output::StoreOutput;
+pub use seconds::SecondPoint;
 
 use crate::pipeline::RunHead;
 use crate::record::{EndpointRow, RunRecord, RunRow};
@@ -91,6 +92,14 @@ impl Store {
         let transaction = self.wrap(self.connection.unchecked_transaction())?;
         let record = self.wrap(load::record(&transaction, id))?;
         record.ok_or_else(|| self.unknown(&id.to_string()))
+    }
+
+    /// A run second by second, in the order of time.
+    ///
+    /// # Errors
+    /// What SQLite says of the file.
+    pub fn series(&self, id: i64) -> Result<Vec<SecondPoint>, StoreError> {
+        self.wrap(seconds::series(&self.connection, id))
     }
 
     /// The run that a reference means: `12`, `last`, `last~1`, a run's name (its newest), a run id or a beginning of one

@@ -22,6 +22,48 @@ struct Second {
     response_time: Histogram,
 }
 
+/// All steps and phases of a run in one second of it.
+#[derive(Debug, Clone)]
+pub struct SecondPoint {
+    /// The second for which the requests were intended, 0-based.
+    pub second: u32,
+    /// Requests that ended.
+    pub count: u64,
+    /// Requests that count as failed.
+    pub failed: u64,
+    /// Response times.
+    pub response_time: Histogram,
+}
+
+/// The seconds of a run in the order of time; those without requests are left out.
+pub(super) fn series(connection: &Connection, run: i64) -> rusqlite::Result<Vec<SecondPoint>> {
+    let mut select = connection.prepare(
+        "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
+         FROM test_metrics JOIN series ON series.id = test_metrics.series_id
+         WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.second",
+    )?;
+    let mut points: Vec<SecondPoint> = Vec::new();
+    let mut rows = select.query([run])?;
+    while let Some(row) = rows.next()? {
+        let number: u32 = row.get("second")?;
+        let found = second(row)?;
+        match points.last_mut().filter(|point| point.second == number) {
+            Some(point) => {
+                point.count += found.count;
+                point.failed += found.failed;
+                point.response_time.merge(&found.response_time);
+            }
+            None => points.push(SecondPoint {
+                second: number,
+                count: found.count,
+                failed: found.failed,
+                response_time: found.response_time,
+            }),
+        }
+    }
+    Ok(points)
+}
+
 /// The steps in the order of their names; `phases` get their requests.
 pub(super) fn rebuild(
     connection: &Connection,

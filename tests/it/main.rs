@@ -24,6 +24,8 @@ mod scaling;
 mod scripts;
 /// What `rhaid selftest` measures, shows, keeps and leaves behind.
 mod selftest;
+/// The control API: runs by request, the live feed, who may ask.
+mod serve;
 /// What the target and its machine have in use: seen, scraped, stored, shown.
 mod sources;
 /// What is reported of a target that freezes.

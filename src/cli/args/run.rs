@@ -231,7 +231,7 @@ pub struct OutputArgs {
     /// Write the run's record as JSON
     #[arg(long, value_name = "FILE", env = "RHAID_JSON", hide_env = true)]
     pub json: Option<PathBuf>,
-    /// Write a report, its kind by extension: .md .json .csv; repeatable
+    /// Write a report, its kind by extension: .md .json .csv .html; repeatable
     #[arg(long, value_name = "FILE", env = "RHAID_REPORT_FILE", hide_env = true, value_parser = values::report_file)]
     pub report_file: Vec<ReportFile>,
     /// Do not store the run

@@ -222,6 +222,8 @@ pub enum ReportKind {
     Json,
     /// A row for each step.
     Csv,
+    /// One page with charts.
+    Html,
 }
 
 /// A report and where it goes.
@@ -242,8 +244,9 @@ pub(super) fn report_file(text: &str) -> Result<ReportFile, String> {
         "md" | "markdown" => ReportKind::Markdown,
         "json" => ReportKind::Json,
         "csv" => ReportKind::Csv,
+        "html" | "htm" => ReportKind::Html,
         _ => {
-            return Err("its extension says the kind: .md, .json or .csv".to_owned());
+            return Err("its extension says the kind: .md, .json, .csv or .html".to_owned());
         }
     };
     Ok(ReportFile { kind, path })

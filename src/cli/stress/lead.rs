@@ -220,6 +220,10 @@ impl Lead for StressLead<'_> {
         }
         is_enough
     }
+
+    fn probes(&self) -> &[ProbeRecord] {
+        &self.probes
+    }
 }
 
 /// One point a load: probes at the same load are one longer probe, weighed by its seconds.

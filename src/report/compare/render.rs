@@ -14,7 +14,7 @@ impl Comparison {
     #[must_use]
     pub fn render(&self, format: Format, options: &TextOptions) -> String {
         match format {
-            Format::Table => self.text(options),
+            Format::Table | Format::Html => self.text(options),
             Format::Json => json::pretty(self),
             Format::Markdown => self.markdown(),
             Format::Csv => self.csv(),

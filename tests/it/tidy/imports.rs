@@ -7,6 +7,7 @@ use super::{Finding, hold};
 const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("clock", &[]),
+    ("page", &[]),
     ("metric", &["units", "clock"]),
     ("plan", &["metric", "units", "clock"]),
     ("transport", &["metric", "units", "clock"]),
@@ -18,10 +19,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["plan", "pacing", "script", "transport", "record", "metric", "units", "clock"]),
     ("pipeline", &["record", "plan", "metric", "units", "clock"]),
     ("store", &["record", "pipeline", "plan", "metric", "units", "clock"]),
-    ("report", &["record", "analysis", "plan", "metric", "units", "clock"]),
+    ("report", &["page", "record", "analysis", "plan", "metric", "units", "clock"]),
     (
         "control",
-        &["engine", "pipeline", "store", "report", "record", "plan", "metric", "units", "clock"],
+        &[
+            "page", "engine", "pipeline", "store", "report", "record", "plan", "metric", "units",
+            "clock",
+        ],
     ),
     (
         "cli",
@@ -72,6 +76,7 @@ const CRATES: &[(&str, Home)] = &[
     ("csv", In(&["src/report/", "src/script/"])),
     ("fake", In(&["src/script/"])),
     ("flate2", In(&["src/transport/"])),
+    ("futures_util", In(&["src/control/"])),
     ("hdrhistogram", In(&["src/metric/histogram.rs"])),
     ("http", In(&["src/control/", "src/engine/", "src/plan/", "src/script/", "src/transport/"])),
     ("httparse", In(&["src/transport/"])),

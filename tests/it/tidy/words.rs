@@ -31,7 +31,7 @@ const EMPTY_NAMES: &[&str] =
 
 /// The only files that print: one for each program.
 const PRINTERS: &[&str] =
-    &["src/cli/printer.rs", "target-api/src/main.rs", "target-api/src/launch.rs"];
+    &["build.rs", "src/cli/printer.rs", "target-api/src/main.rs", "target-api/src/launch.rs"];
 
 /// The only files that read clocks.
 const CLOCKS: &[&str] = &["src/clock.rs", "target-api/src/clock.rs"];

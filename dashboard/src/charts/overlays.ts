@@ -1,0 +1,76 @@
+// What lies over and under the lines of a chart: bands of phases, lines of limits, marks of events.
+
+import type uPlot from "uplot";
+import { colour } from "./theme";
+
+export interface Band { label: string; from: number; to: number }
+export interface Limit { label: string; value: number }
+export interface Mark { label: string; at: number }
+
+const FONT = "11px system-ui, sans-serif";
+
+function prepare(u: uPlot): { ratio: number; ctx: CanvasRenderingContext2D; left: number; top: number; width: number; height: number } {
+  const ratio = devicePixelRatio || 1;
+  const { left, top, width, height } = u.bbox;
+  u.ctx.save();
+  u.ctx.beginPath();
+  u.ctx.rect(left, top, width, height);
+  u.ctx.clip();
+  u.ctx.font = FONT.replace("11px", `${11 * ratio}px`);
+  u.ctx.textBaseline = "top";
+  u.ctx.textAlign = "left";
+  u.ctx.setTransform(1, 0, 0, 1, 0, 0);
+  return { ratio, ctx: u.ctx, left, top, width, height };
+}
+
+/** Every other phase is shaded; each has its name at its top when that fits. */
+export function drawBands(u: uPlot, bands: Band[]): void {
+  if (bands.length < 2) return;
+  const { ratio, ctx, top, height } = prepare(u);
+  bands.forEach((band, index) => {
+    const [from, to] = [u.valToPos(band.from, "x", true), u.valToPos(band.to, "x", true)];
+    if (index % 2 === 1) {
+      ctx.fillStyle = colour("band");
+      ctx.fillRect(from, top, to - from, height);
+    }
+    ctx.fillStyle = colour("muted");
+    const start = Math.max(from, u.bbox.left) + 4 * ratio;
+    if (ctx.measureText(band.label).width + start < to) ctx.fillText(band.label, start, top + 3 * ratio);
+  });
+  ctx.restore();
+}
+
+export function drawLimits(u: uPlot, limits: Limit[]): void {
+  const { ratio, ctx, left, width, top } = prepare(u);
+  for (const limit of limits) {
+    const y = u.valToPos(limit.value, "y", true);
+    if (y < top) continue;
+    ctx.strokeStyle = ctx.fillStyle = colour("bad");
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([5 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(left + width, y);
+    ctx.stroke();
+    ctx.textAlign = "right";
+    ctx.fillText(limit.label, left + width - 4 * ratio, y + 3 * ratio);
+    ctx.textAlign = "left";
+  }
+  ctx.restore();
+}
+
+export function drawMarks(u: uPlot, marks: Mark[]): void {
+  const { ratio, ctx, top, height } = prepare(u);
+  for (const mark of marks) {
+    const x = u.valToPos(mark.at, "x", true);
+    ctx.strokeStyle = ctx.fillStyle = colour("accent");
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([2 * ratio, 3 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    ctx.fillText(mark.label, x + 4 * ratio, top + height - 15 * ratio);
+  }
+  ctx.restore();
+}

@@ -16,7 +16,7 @@ use crate::metric::Histogram;
 use crate::metric::Quantile;
 use crate::pipeline::{Output, OutputError, RunHead, Snapshot, StepPoint};
 use crate::plan::TestType;
-use crate::record::{ProbeRecord, ResourceOwner, ResourceSample, RunRecord};
+use crate::record::{EventKind, ProbeRecord, ResourceOwner, ResourceSample, RunEvent, RunRecord};
 
 /// Messages that are kept: five minutes at two a second.
 const KEPT: usize = 600;
@@ -37,7 +37,7 @@ struct Ring {
     next_seq: u64,
     test_type: TestType,
     last: Option<Value>,
-    is_stopping: bool,
+    is_paused: bool,
     is_ended: bool,
 }
 
@@ -68,7 +68,7 @@ impl Feed {
             next_seq: 1,
             test_type,
             last: None,
-            is_stopping: false,
+            is_paused: false,
             is_ended: false,
         };
         let newest = watch::Sender::new(0);
@@ -98,11 +98,18 @@ impl Feed {
         self.put(&mut ring, Kind::Snapshot, &figures);
     }
 
-    /// Tells that something was done to the run: `stopping` or `threshold`.
-    pub fn event(&self, at: Duration, kind: &str, text: &str) {
+    /// Tells that something was done to the run.
+    pub fn event(&self, event: &RunEvent) {
         let mut ring = self.lock();
-        ring.is_stopping |= kind == "stopping";
-        let data = json!({ "at_s": at.as_secs_f64(), "kind": kind, "text": text });
+        match event.kind {
+            EventKind::Paused => ring.is_paused = true,
+            EventKind::Resumed | EventKind::Stopping | EventKind::Threshold => {
+                ring.is_paused = false;
+            }
+            EventKind::Scaled => {}
+        }
+        // Plain data serialises; if it did not, the record would still have it.
+        let data = serde_json::to_value(event).unwrap_or_default();
         self.put(&mut ring, Kind::Event, &data);
     }
 
@@ -163,12 +170,8 @@ impl Feed {
 }
 
 impl Ring {
-    fn state(&self) -> &'static str {
-        match (self.is_stopping, self.test_type) {
-            (true, _) => "STOPPING",
-            (_, TestType::Stress) => "STRESS_BINARY_SEARCH",
-            _ => "RUNNING",
-        }
+    fn state(&self) -> State {
+        if self.is_paused { State::Paused } else { State::under_way(self.test_type) }
     }
 }
 
@@ -192,7 +195,7 @@ impl Output for FeedOutput {
 }
 
 /// A snapshot as clients see it. `before` has what only some intervals tell.
-fn figures(snapshot: &Snapshot, state: &str, before: Option<&Value>) -> Value {
+fn figures(snapshot: &Snapshot, state: State, before: Option<&Value>) -> Value {
     let (count, failed) = snapshot.window_counts();
     let times = snapshot.window_response_time();
     let seconds = snapshot.interval.as_secs_f64();

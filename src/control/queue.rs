@@ -14,6 +14,7 @@ use super::start::Launch;
 use super::state::State;
 use super::stored;
 use crate::clock::{self, RunClock};
+use crate::plan::{Executor, Plan, TestType};
 use crate::record::new_run_id;
 
 /// Orders that a run may be behind; one that takes none is as good as gone.
@@ -50,13 +51,56 @@ pub(super) struct Entry {
     pub(super) error: Option<LaunchError>,
     pub(super) exit_code: Option<i32>,
     pub(super) feed: Arc<Feed>,
+    knobs: Knobs,
     orders: mpsc::Sender<Order>,
 }
 
 impl Entry {
     /// Whether it goes on.
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self.state, State::Running | State::StressBinarySearch)
+        matches!(self.state, State::Running | State::Paused | State::StressBinarySearch)
+    }
+}
+
+/// What of a run's load can be changed.
+#[derive(Debug, Clone, Copy)]
+struct Knobs {
+    /// Nobody but the request says what the load is.
+    is_load: bool,
+    /// Some scenario has a number of users that others can change.
+    has_users: bool,
+    /// Some scenario has arrivals.
+    has_rate: bool,
+}
+
+impl Knobs {
+    fn of(plan: &Plan) -> Self {
+        let mut executors = plan.scenarios.iter().map(|scenario| &scenario.executor);
+        let has_users = |executor: &Executor| {
+            matches!(executor, Executor::ConstantVus { .. } | Executor::RampingVus { .. })
+        };
+        Self {
+            is_load: plan.test_type == TestType::Load,
+            has_users: executors.clone().any(has_users),
+            has_rate: executors.any(Executor::is_open_model),
+        }
+    }
+
+    fn check(self, order: Order) -> Answer<()> {
+        let why = match order {
+            Order::Stop => return Ok(()),
+            _ if !self.is_load => {
+                "a search or a benchmark leads its own load: it can be stopped, and neither paused nor scaled"
+            }
+            Order::Users(_) if !self.has_users => {
+                "no scenario of this run has a number of users to change; `rate` changes its arrivals"
+            }
+            Order::Rate(_) if !self.has_rate => {
+                "no scenario of this run has a rate of arrivals; `users` changes its users"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::conflict(why))
     }
 }
 
@@ -105,7 +149,7 @@ impl Control {
     }
 
     /// Lets a run wait for its turn, and gives its id.
-    pub(super) fn enqueue(&self, launch: Launch) -> Answer<String> {
+    pub(super) fn enqueue(&self, launch: Launch, plan: &Plan) -> Answer<String> {
         let mut runs = self.lock();
         let waiting = runs.entries.iter().filter(|entry| entry.state == State::Queued).count();
         if runs.is_closed || waiting >= self.config.caps.queued {
@@ -117,6 +161,7 @@ impl Control {
         let (orders, _) = mpsc::channel(1);
         runs.entries.push_back(Entry {
             feed: Feed::new(&run_id, launch.test_type),
+            knobs: Knobs::of(plan),
             run_id: run_id.clone(),
             launch,
             asked_at_ms: clock::wall_now_ms(),
@@ -146,10 +191,16 @@ impl Control {
         if !entry.is_under_way() {
             return Err(Refusal::conflict("this run does not go on"));
         }
+        entry.knobs.check(order)?;
         entry
             .orders
             .try_send(order)
             .map_err(|_| Refusal::conflict("this run takes no orders now"))?;
+        entry.state = match order {
+            Order::Pause => State::Paused,
+            Order::Resume | Order::Stop => State::under_way(entry.launch.test_type),
+            Order::Users(_) | Order::Rate(_) => entry.state,
+        };
         Ok(entry.state)
     }
 

@@ -14,6 +14,7 @@ use super::error::EngineError;
 use super::leg::{LegIndex, LegRunner, Orders};
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
+use super::steer::Steering;
 use super::stop::StopLevel;
 use super::timer::Timer;
 use super::vu::VuFactory;
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub(super) stop_now: Arc<AtomicBool>,
     /// The legs of the run.
     pub(super) orders: watch::Receiver<Orders>,
+    /// How the load departs from the plan.
+    pub(super) steered: watch::Receiver<Steering>,
 }
 
 /// The signal to begin.

@@ -53,7 +53,7 @@ enum Event {
     Run(Option<RunMessage>),
     Watched(Box<WatchedSecond>),
     Tick,
-    /// Half of a second has passed: those who watch are told that time goes on.
+    /// Half of a second has passed: those who watch are told how the run is going.
     Half,
     Order(Order),
     Signal,
@@ -124,8 +124,8 @@ struct Conductor<'a, 'l> {
     link: Option<RunLink>,
     /// Probes that those who watch were told.
     told_probes: usize,
-    /// The second whose half those who watch were told.
-    told_half: u64,
+    /// The next half of a second that those who watch are told.
+    next_half: Duration,
     /// Times that it was asked to stop, by no signal.
     stop_orders: u32,
     /// What was done to it, for its record.
@@ -153,18 +153,19 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watching = watch(watched);
     let plan = Arc::new(head.plan.clone());
+    let aggregator = match lead {
+        Some(_) => Aggregator::in_legs(plan),
+        None => Aggregator::new(plan),
+    };
     let mut conductor = Conductor {
         head,
         outputs,
         printer,
-        aggregator: match lead {
-            Some(_) => Aggregator::in_legs(plan),
-            None => Aggregator::new(plan),
-        },
+        aggregator: if link.is_some() { aggregator.with_halves() } else { aggregator },
         lead,
         link,
         told_probes: 0,
-        told_half: 0,
+        next_half: HALF_A_SECOND,
         stop_orders: 0,
         events: Vec::new(),
         leg: None,
@@ -240,17 +241,17 @@ impl Conductor<'_, '_> {
         }
     }
 
-    /// When the half of this second is to be told; never to nobody, and not before there was a window.
+    /// When the half of this second is to be told; never to nobody.
     fn half(&self) -> Option<Instant> {
-        let second = self.next_second.checked_sub(1).filter(|second| *second > self.told_half)?;
         let (clock, _) = self.clock.zip(self.link.as_ref())?;
-        Some(clock.instant(Duration::from_secs(second) + HALF_A_SECOND + AFTER_THE_SECOND))
+        Some(clock.instant(self.next_half + AFTER_THE_SECOND))
     }
 
     fn tell_half(&mut self) {
-        self.told_half = self.next_second.saturating_sub(1);
-        if let (Some(link), Some(clock)) = (&self.link, self.clock) {
-            link.feed.repeat(clock.now());
+        let at = self.next_half;
+        self.next_half += Duration::from_secs(1);
+        if let Some((link, half)) = self.link.as_ref().zip(self.aggregator.half(at)) {
+            link.feed.snapshot(&half);
         }
     }
 
@@ -362,6 +363,8 @@ impl Conductor<'_, '_> {
         self.next_second = self
             .clock
             .map_or(self.next_second + 1, |clock| clock.now().as_secs().max(self.next_second) + 1);
+        // Halves that were missed are not told after whole seconds that came later.
+        self.next_half = Duration::from_secs(self.next_second - 1) + HALF_A_SECOND;
         self.emit(at);
         self.ask_lead(run);
         if let Some(index) = self.aggregator.threshold_to_abort(at)

@@ -22,7 +22,7 @@ const ORDERS_AHEAD: usize = 16;
 /// Runs that have ended and are remembered here: for their feeds, and when they left nothing in the store.
 const REMEMBERED: usize = 50;
 /// Clients that follow a run at the same time.
-const MOST_FOLLOWERS: usize = 32;
+const MOST_FOLLOWERS: usize = 128;
 
 /// What all requests share.
 pub struct Control {
@@ -56,6 +56,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether it neither goes on nor waits.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.is_under_way() && self.state != State::Queued
+    }
+
     /// Whether it goes on.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self.state, State::Running | State::Paused | State::StressBinarySearch)
@@ -217,8 +222,7 @@ impl Control {
     /// Forgets a run that has ended.
     pub(super) fn forget(&self, run_id: &str) {
         let mut runs = self.lock();
-        let goes_on = |entry: &Entry| entry.is_under_way() || entry.state == State::Queued;
-        runs.entries.retain(|entry| entry.run_id != run_id || goes_on(entry));
+        runs.entries.retain(|entry| entry.run_id != run_id || !entry.has_ended());
     }
 
     /// How long this server has been there.
@@ -233,6 +237,8 @@ impl Control {
         let runs = self.lock();
         let mut runs =
             self.changed.wait_while(runs, is_waiting).unwrap_or_else(PoisonError::into_inner);
+        let ended = runs.entries.iter().filter(|entry| entry.has_ended());
+        ended.for_each(|entry| entry.feed.shrink());
         let entry = runs.entries.iter_mut().find(|entry| entry.state == State::Queued)?;
         let (orders, received) = mpsc::channel(ORDERS_AHEAD);
         entry.orders = orders;
@@ -269,9 +275,8 @@ impl Control {
 
 impl Runs {
     fn forget_oldest(&mut self) {
-        let has_ended = |entry: &Entry| !entry.is_under_way() && entry.state != State::Queued;
-        while self.entries.iter().filter(|entry| has_ended(entry)).count() > REMEMBERED {
-            let oldest = self.entries.iter().position(has_ended);
+        while self.entries.iter().filter(|entry| entry.has_ended()).count() > REMEMBERED {
+            let oldest = self.entries.iter().position(Entry::has_ended);
             oldest.map(|place| self.entries.remove(place));
         }
     }

@@ -253,7 +253,7 @@ pub(super) async fn remove(
     blocking(move || {
         let run_id = run_id_of(&control, &id)?;
         if let Some(entry) = control.entry(&run_id)
-            && (entry.is_under_way() || entry.state == RunState::Queued)
+            && !entry.has_ended()
         {
             return Err(Refusal::conflict("this run has not ended; stop it first"));
         }

@@ -160,6 +160,7 @@ async fn call_all(config: RunConfig) -> Result<DryReport, EngineError> {
         plan: config.plan,
         script: config.script,
         limits: config.limits,
+        has_halves: config.has_halves,
         messages,
         control,
         stop_now: Arc::new(AtomicBool::new(false)),

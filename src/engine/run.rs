@@ -36,6 +36,8 @@ pub struct RunConfig {
     pub script: Arc<Script>,
     /// What scripts may take.
     pub limits: ScriptLimits,
+    /// Windows end at halves of seconds as well: somebody watches twice a second.
+    pub has_halves: bool,
 }
 
 /// What a run tells.
@@ -211,6 +213,7 @@ async fn coordinate(
         plan: config.plan,
         script: config.script,
         limits: config.limits,
+        has_halves: config.has_halves,
         factory,
         messages,
         control: signals.control,

@@ -8,9 +8,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("clock", &[]),
     ("page", &[]),
+    ("reach", &[]),
     ("metric", &["units", "clock"]),
-    ("plan", &["metric", "units", "clock"]),
-    ("transport", &["metric", "units", "clock"]),
+    ("plan", &["reach", "metric", "units", "clock"]),
+    ("transport", &["reach", "metric", "units", "clock"]),
     ("analysis", &["metric", "units", "clock"]),
     ("watch", &["metric", "units", "clock"]),
     ("pacing", &["plan", "units", "clock"]),
@@ -23,8 +24,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "control",
         &[
-            "page", "engine", "pipeline", "store", "report", "record", "plan", "metric", "units",
-            "clock",
+            "page", "reach", "engine", "pipeline", "store", "report", "record", "plan", "metric",
+            "units", "clock",
         ],
     ),
     (
@@ -136,6 +137,7 @@ const CRATES: &[(&str, Home)] = &[
             "src/control/",
             "src/engine/",
             "src/plan/",
+            "src/reach.rs",
             "src/script/",
             "src/transport/",
         ]),

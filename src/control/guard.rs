@@ -52,7 +52,8 @@ pub(super) async fn guard(
         }
     };
     for (name, value) in SECURITY {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // Files of the page say themselves how long they may be kept.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

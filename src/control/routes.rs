@@ -6,7 +6,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::{Json, Router, middleware};
-use http::{StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
 use super::error::Refusal;
@@ -96,24 +96,28 @@ async fn wrong_method() -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 
-/// A file of the page.
-async fn page_file(uri: Uri) -> Response {
-    match page::file(uri.path()) {
-        Some(file) => {
-            let keep = if file.is_immutable() {
-                "public, max-age=31536000, immutable"
-            } else {
-                "no-cache"
-            };
-            let headers = [
-                (header::CONTENT_TYPE, file.content_type),
-                (header::ETAG, file.etag),
-                (header::CACHE_CONTROL, keep),
-            ];
-            (headers, file.bytes).into_response()
+/// A file of the page. What a browser has already is not sent again.
+async fn page_file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let file = match page::file(uri.path()) {
+        _ if method != Method::GET && method != Method::HEAD => {
+            return wrong_method().await.into_response();
         }
-        None => Refusal::unknown("there is nothing at this path").into_response(),
+        Some(file) => file,
+        None => return Refusal::unknown("there is nothing at this path").into_response(),
+    };
+    let keep = if file.is_immutable() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let about = [(header::ETAG, file.etag), (header::CACHE_CONTROL, keep)];
+    if has_already(&headers, file.etag) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
     }
+    (about, [(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response()
+}
+
+/// Whether one of the marks in `If-None-Match` is that of the file (RFC 9110, section 13.1.2: compared weakly).
+fn has_already(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    let mut marks = lists.flat_map(|list| list.split(',')).map(str::trim);
+    marks.any(|mark| mark == "*" || mark.strip_prefix("W/").unwrap_or(mark) == etag)
 }
 
 async fn describe(State(_): State<Arc<Control>>) -> Json<Value> {

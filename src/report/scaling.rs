@@ -141,7 +141,7 @@ impl ScalingReport {
             Format::Json => json::pretty(self),
             Format::Csv => layout::csv(self),
             Format::Markdown => layout::markdown(self),
-            Format::Table => layout::text(self, options),
+            Format::Table | Format::Html => layout::text(self, options),
         }
     }
 }

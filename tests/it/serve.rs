@@ -317,6 +317,13 @@ fn no_route_answers_other_sites_other_hosts_or_those_without_the_token() {
     assert_eq!(page.status, 200);
     assert!(page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
     assert!(!page.head.contains("access-control"), "{}", page.head);
+    assert!(page.head.contains("cache-control: no-cache"), "{}", page.head);
+    assert!(api.ask("GET", "/api/health", None).head.contains("cache-control: no-store"));
+    let mark = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a mark");
+    let kept = api.say("GET", "/", &[host, ("If-None-Match", mark)], "");
+    assert_eq!((kept.status, kept.text.as_str()), (304, ""));
+    let other = api.say("GET", "/", &[host, ("If-None-Match", "\"other\"")], "");
+    assert_eq!((other.status, other.text), (200, page.text));
     let large = json!({"text": "x".repeat(1 << 20)});
     assert_eq!(api.ask("POST", "/api/scripts/check", Some(&large)).status, 413);
 }

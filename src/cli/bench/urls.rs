@@ -36,7 +36,8 @@ pub(super) fn prepare_urls(
 
 fn find(urls: &[UrlRequest], wishes: &Wishes) -> Result<Prepared, ScriptError> {
     let seed = wishes.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let options = LoadOptions { env: environment(urls)?, seed, has_target: true };
+    let confinement = wishes.confinement.clone();
+    let options = LoadOptions { env: environment(urls)?, seed, has_target: true, confinement };
     let script = Script::from_text("URLs", text(urls.len()), PathBuf::from("."), options)?;
     let custom = script.custom_metrics();
     let context = ResolveContext {

@@ -46,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "report",
             "control",
+            "reach",
         ],
     ),
 ];

@@ -21,7 +21,7 @@ const ORDERS_AHEAD: usize = 16;
 /// Runs that have ended and are remembered here: for their feeds, and when they left nothing in the store.
 const REMEMBERED: usize = 50;
 /// Clients that follow a run at the same time.
-const MOST_FOLLOWERS: usize = 32;
+const MOST_FOLLOWERS: usize = 128;
 
 /// What all requests share.
 pub struct Control {

@@ -82,6 +82,8 @@ const CRATES: &[(&str, Home)] = &[
     ("hdrhistogram", In(&["src/metric/histogram.rs"])),
     ("http", In(&["src/control/", "src/engine/", "src/plan/", "src/script/", "src/transport/"])),
     ("httparse", In(&["src/transport/"])),
+    ("hyper", In(&["src/control/"])),
+    ("hyper_util", In(&["src/control/"])),
     ("indicatif", In(&["src/cli/progress.rs", "src/cli/progress/", "src/cli/printer.rs"])),
     ("libc", In(&["src/transport/"])),
     ("miette", In(&["src/cli/"])),

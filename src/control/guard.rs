@@ -138,3 +138,6 @@ fn is_json(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     let message = "bodies are JSON: `Content-Type: application/json`";
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message))
 }
+
+#[cfg(test)]
+mod tests;

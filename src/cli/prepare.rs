@@ -92,20 +92,22 @@ fn load(
     env: &BTreeMap<String, String>,
     seed: u64,
 ) -> Result<Script, ScriptError> {
+    let confinement = wishes.confinement.clone();
     let mut all: BTreeMap<String, String> = std::env::vars_os()
         .map(|(key, value)| {
             (key.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         })
+        .filter(|(key, _)| confinement.as_ref().is_none_or(|allowed| allowed.env.contains(key)))
         .collect();
     all.extend(env.clone());
     match source {
         Source::Script(path) => {
             let has_target = wishes.target.is_some();
-            Script::load(path, LoadOptions { env: all, seed, has_target })
+            Script::load(path, LoadOptions { env: all, seed, has_target, confinement })
         }
         Source::Url(request) => {
             all.extend(url_environment(request)?);
-            let options = LoadOptions { env: all, seed, has_target: true };
+            let options = LoadOptions { env: all, seed, has_target: true, confinement };
             Script::from_text("URL", URL_SCRIPT.to_owned(), Path::new(".").to_owned(), options)
         }
     }

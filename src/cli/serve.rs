@@ -19,6 +19,7 @@ use super::printer::Printer;
 use super::settings::TargetStart;
 use super::target::StartedTarget;
 use crate::control::{self, Caps, Control, ControlConfig};
+use crate::reach::Reach;
 use crate::store::Store;
 use launch::InProcess;
 
@@ -63,7 +64,8 @@ pub(super) fn serve(
         database: global.db.clone(),
         script_root: args.script_root.as_deref().map(folder).transpose()?,
         default_target: demo.as_ref().and_then(|demo| demo.url.clone()).or(args.target),
-        targets: args.allow_target,
+        reach: Reach::new(&args.allow_target),
+        env: args.allow_env,
         caps: caps(
             args.max_users,
             args.max_rate.map(|rate| rate.as_per_second()),

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::plan::{Confinement, MostLoad, TestType};
+use crate::reach::Reach;
+
 /// The most that a request may ask for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Caps {
@@ -40,19 +43,25 @@ pub struct ControlConfig {
     pub script_root: Option<PathBuf>,
     /// The target of requests that name none.
     pub default_target: Option<String>,
-    /// Hosts that may be loaded besides those of loopback, without ports.
-    pub targets: Vec<String>,
+    /// Hosts that may be loaded.
+    pub reach: Reach,
+    /// Variables of this process's environment that scripts may read.
+    pub env: Vec<String>,
     /// The most that a request may ask for.
     pub caps: Caps,
 }
 
 impl ControlConfig {
-    /// Whether load may be made on a host, as a URL spells it.
+    /// What bounds a run that a client asks for, whatever its script says.
     #[must_use]
-    pub fn may_load(&self, host: &str) -> bool {
-        let host = host.trim_matches(['[', ']']);
-        let is_loopback = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        is_loopback || self.targets.iter().any(|known| known.eq_ignore_ascii_case(host))
+    pub fn confinement(&self, test_type: TestType) -> Confinement {
+        let Caps { users, rate_per_s, duration, .. } = self.caps;
+        Confinement {
+            reach: self.reach.clone(),
+            env: self.env.clone(),
+            files: self.script_root.clone(),
+            // The plan of a search or a benchmark is only where it begins: the caps bound it as it goes.
+            most: (test_type == TestType::Load).then_some(MostLoad { users, rate_per_s, duration }),
+        }
     }
 }

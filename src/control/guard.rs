@@ -52,16 +52,21 @@ pub(super) async fn guard(
         }
     };
     for (name, value) in SECURITY {
-        // Files of the page say themselves how long they may be kept.
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        // Files of the page say themselves how long they may be kept; nothing else is an answer's to say.
+        if name != header::CACHE_CONTROL || !response.headers().contains_key(&name) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
     }
     response
 }
 
 fn admit(control: &Control, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    let host = one(headers, header::HOST)
-        .filter(|host| control.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)));
+    let is_known =
+        |host: &str| control.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    // A request to a proxy names the host in its first line as well, and that one counts (RFC 9112, section 3.2.2).
+    let is_for_another = request.uri().authority().is_some_and(|host| !is_known(host.as_str()));
+    let host = one(headers, header::HOST).filter(|host| !is_for_another && is_known(host));
     let Some(host) = host else {
         let message = "this server is not known by that Host";
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message));
@@ -133,3 +138,6 @@ fn is_json(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     let message = "bodies are JSON: `Content-Type: application/json`";
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::feed::Feed;
 use super::start::Launch;
-use crate::plan::Plan;
+use crate::plan::{Confinement, Plan};
 
 /// What a run under way is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,8 +95,8 @@ pub trait Launcher: Send + Sync + 'static {
     /// Whatever keeps it from starting.
     fn launch(&self, launch: &Launch, link: RunLink) -> Result<LaunchEnd, LaunchError>;
 
-    /// What is wrong with a script; nothing when it can be run.
-    fn check_script(&self, name: &str, text: &str) -> Vec<ScriptFinding>;
+    /// What is wrong with a script in a confined run; nothing when it can be run.
+    fn check_script(&self, text: &str, confinement: Confinement) -> Vec<ScriptFinding>;
 
     /// What this machine has in use. Blocks for a moment.
     fn machine(&self) -> MachineUse;

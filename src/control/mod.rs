@@ -6,6 +6,7 @@
 //! alone. It must not know the command line: it is told by values and through [`Launcher`].
 
 mod config;
+mod connections;
 mod error;
 mod feed;
 mod guard;
@@ -40,5 +41,6 @@ pub async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = routes::router(&control);
-    axum::serve(listener, router).with_graceful_shutdown(end).await
+    connections::answer(listener, router, connections::Limits::default(), end).await;
+    Ok(())
 }

@@ -16,6 +16,7 @@ use super::config::ControlConfig;
 use super::error::{Answer, Refusal};
 use super::queue::Control;
 use super::system::blocking;
+use crate::plan::TestType;
 
 /// Characters of a name.
 const LONGEST_NAME: usize = 64;
@@ -148,7 +149,8 @@ pub(super) async fn check(
 ) -> Answer<Json<Value>> {
     let Json(ScriptText { text }) = body?;
     blocking(move || {
-        let findings = control.launcher.check_script("script.rhai", &text);
+        let confinement = control.config.confinement(TestType::Load);
+        let findings = control.launcher.check_script(&text, confinement);
         Ok(Json(json!({ "findings": findings })))
     })
     .await

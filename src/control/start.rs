@@ -10,7 +10,7 @@ use super::config::{Caps, ControlConfig};
 use super::error::Refusal;
 use super::launcher::Order;
 use super::scripts;
-use crate::plan::{Executor, Plan, TestType};
+use crate::plan::{Confinement, Executor, Plan, TestType};
 
 /// The shortest run that can be asked for.
 const SHORTEST_S: f64 = 1.0;
@@ -70,6 +70,8 @@ pub struct Launch {
     pub tags: BTreeMap<String, String>,
     /// The most that it may make, whatever its script says.
     pub caps: Caps,
+    /// What it may reach, whatever its script says.
+    pub confinement: Confinement,
 }
 
 impl Launch {
@@ -95,6 +97,7 @@ impl Launch {
             slo: request.slo,
             tags: request.tags,
             caps: config.caps,
+            confinement: config.confinement(test_type),
         };
         launch.check_meaning()?;
         launch.check_target(config)?;
@@ -224,10 +227,8 @@ pub(super) fn check_host(text: &str, config: &ControlConfig) -> Result<(), Refus
         .filter(|url| ["http", "https"].contains(&url.scheme()))
         .ok_or_else(|| Refusal::invalid("target_url is no http or https URL"))?;
     let host = url.host_str().unwrap_or_default();
-    if config.may_load(host) {
-        return Ok(());
-    }
-    let message = format!("this server may not load {host}");
+    let Err(error) = config.reach.names(host) else { return Ok(()) };
+    let message = error.to_string();
     let refusal = Refusal { code: "target_not_allowed", ..Refusal::beyond(message) };
     Err(refusal.with_detail(format!("start it with --allow-target {host}, if the host is yours")))
 }

@@ -324,6 +324,7 @@ pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
         },
         proxy: http.proxy.as_deref().and_then(|proxy| proxy.parse().ok()),
         keep_alive: !http.no_connection_reuse,
+        reach: http.reach.clone(),
         ..TransportOptions::default()
     }
 }

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
+    /// The run may not reach that host: nothing was connected to.
+    NotAllowed,
     /// The host name could not be resolved.
     Dns,
     /// The host answered that nothing listens on the port.
@@ -65,7 +67,8 @@ impl FailureKind {
     }
 
     /// Every kind, in the order of the stages of a request.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
+        Self::NotAllowed,
         Self::Dns,
         Self::ConnectRefused,
         Self::ConnectTimeout,
@@ -92,6 +95,7 @@ impl FailureKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NotAllowed => "not_allowed",
             Self::Dns => "dns",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
@@ -125,6 +129,7 @@ impl FailureKind {
     #[must_use]
     pub const fn hint(self) -> Option<&'static str> {
         match self {
+            Self::NotAllowed => Some("whoever serves has to allow the host: --allow-target"),
             Self::Dns => Some("check the host name, or give its address with a resolve override"),
             Self::ConnectRefused => Some("check that the target is running and the port is right"),
             Self::ConnectTimeout => {

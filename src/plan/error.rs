@@ -181,6 +181,14 @@ pub enum PlanError {
         /// What would work.
         hint: &'static str,
     },
+    /// Something that may not be in a run that is made for somebody else.
+    #[error("{what} is not allowed here: {reason}")]
+    Barred {
+        /// Which setting.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// Two resources of one name.
     #[error("two scraped resources are named {name:?}")]
     DuplicateResource {
@@ -261,6 +269,9 @@ impl PlanError {
             Self::TooMany { what: "threads", .. } => "one thread for each core is the default",
             Self::TooMany { .. } => "for more load, use several machines",
             Self::MaxBelowVus { .. } => "raise max_vus (--max-vus), or lower vus",
+            Self::Barred { what: "target" | "scrape", .. } => {
+                "start the server with --allow-target HOST, if the host is yours"
+            }
             Self::Scale { .. } => "a scale is a number above 0; 0.1 makes ten minutes one",
             _ => return None,
         })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::executor::Arrival;
-use super::{HttpVersion, ScrapeSource, ThinkTime};
+use super::{Confinement, HttpVersion, ScrapeSource, ThinkTime};
 use crate::metric::threshold::Threshold;
 use crate::units::Rate;
 
@@ -152,4 +152,6 @@ pub struct Wishes {
     pub abort_on_script_error: Option<bool>,
     /// Pages of metrics; added to those below.
     pub scrape: Vec<ScrapeSource>,
+    /// Bounds of a run that is made for somebody else; never a script's wish.
+    pub confinement: Option<Confinement>,
 }

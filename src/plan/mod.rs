@@ -5,6 +5,7 @@
 //! returning every problem at once. This room does not know how anything runs. It sits between those who ask (the command
 //! line, scripts, the control API) and those who do (pacing, the engine).
 
+mod confine;
 pub mod course;
 mod describe;
 pub mod error;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use confine::{Confinement, MostLoad};
 pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;
@@ -37,6 +39,7 @@ pub(crate) use share::largest_remainder;
 pub use step_name::step_name;
 
 use crate::metric::threshold::Threshold;
+use crate::reach::Reach;
 
 /// What kind of test a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -203,6 +206,9 @@ pub struct HttpSettings {
     pub proxy: Option<String>,
     /// Open a new connection for each request.
     pub no_connection_reuse: bool,
+    /// The hosts that may be connected to; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
 }
 
 impl Default for HttpSettings {
@@ -220,6 +226,7 @@ impl Default for HttpSettings {
             fold_ids: true,
             proxy: None,
             no_connection_reuse: false,
+            reach: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::PlanError;
 use super::layers::Wishes;
-use super::{Plan, TestType, http, scenario, scrape};
+use super::{Plan, TestType, confine, http, scenario, scrape};
 use crate::metric::MetricKind;
 use crate::metric::spelling::nearest;
 use crate::metric::threshold::Threshold;
@@ -50,7 +50,7 @@ pub fn resolve(layers: &[&Wishes], context: &ResolveContext<'_>) -> Result<Plan,
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Plan {
+    let plan = Plan {
         name: name(layers, target.as_deref()),
         test_type: TestType::Load,
         script: layers.iter().find_map(|layer| layer.script.clone()),
@@ -66,7 +66,8 @@ pub fn resolve(layers: &[&Wishes], context: &ResolveContext<'_>) -> Result<Plan,
             .find_map(|layer| layer.abort_on_script_error)
             .unwrap_or(false),
         scrape,
-    })
+    };
+    confine::confine(layers, plan)
 }
 
 fn name(layers: &[&Wishes], target: Option<&str>) -> String {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use rhai::{AST, Dynamic, Engine, Map, OptimizationLevel, Position, Scope};
 
+use super::confine::{Bounds, Folder};
 use super::error::{Finding, ScriptError, Sources};
 use super::host::{DataFiles, HostContext};
 use super::import::{BelowFolder, MAX_SCRIPT_BYTES};
 use super::lint::{self, Functions};
 use super::{options, runtime};
 use crate::metric::MetricKind;
+use crate::plan::Confinement;
 use crate::plan::layers::Wishes;
 
 /// What a script is loaded with.
@@ -23,6 +25,8 @@ pub struct LoadOptions {
     pub seed: u64,
     /// Whether something other than the script names a target.
     pub has_target: bool,
+    /// Bounds of a script of somebody else; `None` for one of the user's own.
+    pub confinement: Option<Confinement>,
 }
 
 /// A script that was read, compiled and checked. It can go to other threads, which compile it again for themselves.
@@ -62,17 +66,20 @@ impl Script {
         load: LoadOptions,
     ) -> Result<Self, ScriptError> {
         let context = HostContext {
+            folder: Folder::new(&root, load.confinement.as_ref()),
             root,
+            bounds: Bounds::of(load.confinement.as_ref()),
             env: Arc::new(load.env),
             files: Arc::new(DataFiles::default()),
             seed: load.seed,
         };
         let mut sources = Sources::default();
         sources.add(file, &text);
+        check_size(file, &text, context.bounds, &sources)?;
         lint::check_nesting(file, &text, &sources)?;
         let resolver = BelowFolder::new(&context.root);
         let mut engine = runtime::new_engine(&context, || false);
-        engine.set_module_resolver(resolver.clone());
+        context.set_resolver(&mut engine, resolver.clone());
         // The optimiser folds constant maps and with them the places of their keys.
         engine.set_optimization_level(OptimizationLevel::None);
         let mut functions = Functions::of_engine(&engine);
@@ -164,6 +171,14 @@ fn read(path: &Path, file: &str) -> Result<String, ScriptError> {
     let bytes =
         std::fs::read(path).map_err(|error| cannot(format!("cannot be read: {error}"), there))?;
     String::from_utf8(bytes).map_err(|_| cannot("is not UTF-8 text".to_owned(), "save it as UTF-8"))
+}
+
+fn check_size(file: &str, text: &str, bounds: Bounds, sources: &Sources) -> Result<(), Finding> {
+    if text.len() <= bounds.source_bytes {
+        return Ok(());
+    }
+    let message = format!("is larger than {} MiB", bounds.source_bytes >> 20);
+    Err(sources.finding(file, Position::NONE, message, None))
 }
 
 fn compile(

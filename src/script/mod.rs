@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod compile;
+mod confine;
 pub mod coroutine;
 pub mod error;
 pub mod fingerprint;

@@ -21,10 +21,6 @@ use crate::clock::RunClock;
 
 /// Calls nested in each other.
 const MAX_CALL_LEVELS: usize = 64;
-/// Longest array, largest map, longest string that a script can build.
-const MAX_ARRAY: usize = 1_000_000;
-const MAX_MAP: usize = 100_000;
-const MAX_STRING: usize = 64 << 20;
 
 /// How a call of a script function ended.
 #[derive(Debug)]
@@ -55,13 +51,15 @@ pub(super) fn new_engine(context: &HostContext, stop_now: impl Fn() -> bool + 's
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(true);
     engine.set_max_call_levels(MAX_CALL_LEVELS);
+    let bounds = context.bounds;
     engine.set_max_expr_depths(64, 48);
-    engine.set_max_array_size(MAX_ARRAY);
-    engine.set_max_map_size(MAX_MAP);
-    engine.set_max_string_size(MAX_STRING);
+    engine.set_max_array_size(bounds.items);
+    engine.set_max_map_size(bounds.keys);
+    engine.set_max_string_size(bounds.string_bytes);
     engine.set_max_modules(64);
-    engine.set_max_functions(2000);
-    engine.set_max_variables(10_000);
+    engine.set_max_functions(bounds.functions);
+    engine.set_max_variables(bounds.variables);
+    engine.set_max_operations(bounds.operations);
     engine.disable_symbol("eval");
     engine.on_progress(move |operations| coroutine::on_progress(operations, &stop_now));
     host::register(&mut engine, context);
@@ -80,7 +78,7 @@ impl ScriptHost {
         stop_now: Arc<AtomicBool>,
     ) -> Result<Self, ScriptError> {
         let mut engine = new_engine(&script.context, move || stop_now.load(Ordering::Relaxed));
-        engine.set_module_resolver(BelowFolder::new(&script.context.root));
+        script.context.set_resolver(&mut engine, BelowFolder::new(&script.context.root));
         let explain =
             |error: &EvalAltResult| script.sources.explain(&script.file, error, &script.known);
         let mut ast: AST = engine.compile(&*script.text).map_err(|error| explain(&error.into()))?;

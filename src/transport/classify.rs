@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind};
 use super::dns::DnsFailure;
 use super::exchange::Failure;
 use crate::metric::failure::FailureKind;
+use crate::reach::OutOfReach;
 
 /// What is known about the request besides the error.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +26,7 @@ pub(super) struct Circumstances {
 pub(super) fn classify(error: &reqwest::Error, circumstances: Circumstances) -> Failure {
     let evidence = Evidence::gather(error);
     let kind = local_shortage(evidence.os_error)
+        .or_else(|| evidence.is_out_of_reach.then_some(FailureKind::NotAllowed))
         .or_else(|| evidence.is_dns.then_some(FailureKind::Dns))
         .or_else(|| evidence.is_tls.then_some(FailureKind::Tls))
         .unwrap_or_else(|| {
@@ -42,6 +44,7 @@ pub(super) fn classify(error: &reqwest::Error, circumstances: Circumstances) -> 
 struct Evidence {
     os_error: Option<i32>,
     io_kind: Option<ErrorKind>,
+    is_out_of_reach: bool,
     is_dns: bool,
     is_tls: bool,
     root_cause: String,
@@ -67,6 +70,7 @@ impl Evidence {
         if let Some(dns) = error.downcast_ref::<DnsFailure>() {
             self.os_error = self.os_error.or(dns.os_error);
         }
+        self.is_out_of_reach |= error.is::<OutOfReach>();
         self.is_tls |= error.is::<rustls::Error>();
         if let Some(io) = error.downcast_ref::<io::Error>() {
             self.os_error = io.raw_os_error().or(self.os_error);

@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
 use super::connect_watch::{self, Mark};
+use crate::reach::{OutOfReach, Reach};
 
 /// How long "not found" is believed: long enough to spare the resolver, short enough to see a name
 /// appear.
@@ -59,6 +60,7 @@ struct Known {
 #[derive(Debug, Clone)]
 pub(super) struct CachingResolver {
     inner: Arc<Inner>,
+    reach: Option<Arc<Reach>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,13 @@ impl CachingResolver {
     /// A resolver that believes an answer for `ttl`. Override names are in lower case.
     pub(super) fn new(overrides: BTreeMap<String, Vec<IpAddr>>, ttl: Duration) -> Self {
         let slots = Mutex::new(HashMap::new());
-        Self { inner: Arc::new(Inner { overrides, ttl, slots, turn: AtomicUsize::new(0) }) }
+        let inner = Inner { overrides, ttl, slots, turn: AtomicUsize::new(0) };
+        Self { inner: Arc::new(inner), reach: None }
+    }
+
+    /// The same, which connects to nothing beyond `reach`.
+    pub(super) fn within(self, reach: Option<Reach>) -> Self {
+        Self { reach: reach.map(Arc::new), ..self }
     }
 
     /// The addresses of `host`, never an empty list.
@@ -93,6 +101,25 @@ impl CachingResolver {
             None => self.cached(&host).await,
         };
         answer.map(|addresses| self.rotate(&addresses))
+    }
+
+    /// Keeps the addresses that may be connected to, of an answer that was just given or has been known for long. Nothing
+    /// but these is ever handed to a connector, so that no second lookup can lead elsewhere.
+    ///
+    /// # Errors
+    /// [`OutOfReach`] when none is left.
+    fn admitted(&self, host: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, OutOfReach> {
+        let Some(reach) = &self.reach else { return Ok(addresses.to_vec()) };
+        let mut refused = None;
+        let mut admitted = addresses.to_vec();
+        admitted.retain(|address| match reach.admits(host, *address) {
+            Ok(()) => true,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        });
+        refused.filter(|_| admitted.is_empty()).map_or(Ok(admitted), Err)
     }
 
     fn at_hand(&self, host: &str) -> Option<Answer> {
@@ -156,7 +183,7 @@ impl Resolve for CachingResolver {
             connect_watch::leave(Mark::DnsStarted);
             let answer = resolver.lookup(name.as_str()).await;
             connect_watch::leave(Mark::DnsEnded);
-            let addresses = answer?.to_vec();
+            let addresses = resolver.admitted(name.as_str(), &answer?)?;
             // Port 0 stands for the port of the URL.
             Ok(Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })

@@ -73,6 +73,7 @@ impl TransportFactory {
         options.check()?;
         let tls = tls::Tls::new(&options)?;
         let resolver = dns::CachingResolver::new(options.resolve.clone(), options.dns_ttl);
+        let resolver = resolver.within(options.reach.clone());
         let shared = Shared { options, tls, resolver: Arc::new(resolver) };
         reqwest::build_client(&shared, false)?;
         Ok(Self { shared: Arc::new(shared) })

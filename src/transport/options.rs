@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::reach::Reach;
+
 /// Which HTTP version to speak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HttpVersion {
@@ -54,6 +56,8 @@ pub struct TransportOptions {
     pub dns_ttl: Duration,
     /// `false` opens a connection for each request.
     pub keep_alive: bool,
+    /// The hosts that may be connected to; `None` for all. Asked before each request and of each address.
+    pub reach: Option<Reach>,
 }
 
 impl Default for TransportOptions {
@@ -72,6 +76,7 @@ impl Default for TransportOptions {
             resolve: BTreeMap::new(),
             dns_ttl: Duration::from_secs(60),
             keep_alive: true,
+            reach: None,
         }
     }
 }
@@ -84,6 +89,9 @@ impl TransportOptions {
         };
         if let Some(proxy) = self.proxy.as_ref().filter(|proxy| !is_supported(proxy.scheme())) {
             return Err(TransportError::ProxyScheme { scheme: proxy.scheme().to_owned() });
+        }
+        if self.proxy.is_some() && self.reach.is_some() {
+            return Err(TransportError::ProxyOutOfReach);
         }
         if http::HeaderValue::from_str(&self.user_agent).is_err() {
             return Err(TransportError::UserAgent { value: self.user_agent.clone() });
@@ -116,6 +124,9 @@ pub enum TransportError {
         /// The scheme as given. The rest of the address may hold a password.
         scheme: String,
     },
+    /// A proxy would connect to whatever it is told to: where that is cannot be seen from here.
+    #[error("a proxy cannot be used where only some hosts may be loaded")]
+    ProxyOutOfReach,
     /// The user agent cannot be a header value.
     #[error("user agent {value:?} is not a header value; use printable ASCII")]
     UserAgent {

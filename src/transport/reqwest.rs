@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Proxy, Response};
 use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
+use url::{Host, Url};
 
 use super::classify::{Circumstances, classify};
 use super::connect_layer::MarkConnect;
@@ -23,6 +23,7 @@ use super::options::{HttpVersion, TransportOptions};
 use super::request::Request;
 use super::{Shared, TransportError};
 use crate::metric::failure::FailureKind;
+use crate::reach::OutOfReach;
 
 /// Idle HTTP/1.1 connections kept for one host, as k6 and browsers do.
 const MAX_IDLE_PER_HOST: usize = 6;
@@ -72,6 +73,9 @@ impl ReqwestTransport {
     }
 
     async fn run(&self, request: &Request, hop: &mut Hop) {
+        if let Err(refused) = self.check_reach(&request.url) {
+            return hop.fail(Failure::new(FailureKind::NotAllowed, &refused.to_string()));
+        }
         let _lane = self.lanes.enter(&request.url).await;
         let response = match self.client(&request.url) {
             Ok(client) => hop.watch.run(client.execute(to_reqwest(request))).await,
@@ -83,6 +87,16 @@ impl ReqwestTransport {
                 hop.body(response, &self.shared.options).await;
             }
             Err(error) => hop.no_head(&error, self.shared.options.proxy.is_some()),
+        }
+    }
+
+    /// Judges addresses, which no resolver is asked for. Names are judged with the addresses that they lead to.
+    fn check_reach(&self, url: &Url) -> Result<(), OutOfReach> {
+        let Some(reach) = &self.shared.options.reach else { return Ok(()) };
+        match url.host() {
+            Some(Host::Ipv4(address)) => reach.admits(&address.to_string(), address.into()),
+            Some(Host::Ipv6(address)) => reach.admits(&address.to_string(), address.into()),
+            Some(Host::Domain(_)) | None => Ok(()),
         }
     }
 

@@ -66,6 +66,15 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub allow_target: Vec<String>,
+    /// A variable of this environment that scripts may read; repeatable [default: none]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "RHAID_ALLOW_ENV",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub allow_env: Vec<String>,
     /// The most users of a run [default: 1000]
     #[arg(long, value_name = "N", env = "RHAID_MAX_USERS", hide_env = true, value_parser = values::count)]
     pub max_users: Option<u64>,

@@ -34,7 +34,8 @@ pub(super) fn prepare_urls(
 
 fn find(urls: &[UrlRequest], wishes: &Wishes) -> Result<Prepared, ScriptError> {
     let seed = seed(wishes);
-    let options = LoadOptions { env: environment(urls)?, seed, has_target: true };
+    let confinement = wishes.confinement.clone();
+    let options = LoadOptions { env: environment(urls)?, seed, has_target: true, confinement };
     let script = Script::from_text("URLs", text(urls.len()), PathBuf::from("."), options)?;
     with_plan(script, wishes, seed)
 }

@@ -20,7 +20,7 @@ use super::super::stress::{StressSettings, stress_with};
 use crate::control::{
     Launch, LaunchEnd, LaunchError, Launcher, MachineUse, RunLink, ScriptFinding,
 };
-use crate::plan::{Plan, TestType};
+use crate::plan::{Confinement, Plan, TestType};
 use crate::script::{LoadOptions, Script};
 use crate::units::Rate;
 use crate::watch::MachineWatch;
@@ -55,7 +55,19 @@ impl InProcess {
         Self { global: global.clone(), machine: Mutex::new(MachineWatch::new()) }
     }
 
+    /// What the verb would do, confined.
     fn meant(&self, launch: &Launch) -> Result<Meant, CliError> {
+        let mut meant = self.meant_by_verb(launch)?;
+        let run = match &mut meant {
+            Meant::Load(settings) => settings,
+            Meant::Stress(settings) => &mut settings.run,
+            Meant::Benchmark(settings) => &mut settings.run,
+        };
+        run.wishes.confinement = Some(launch.confinement.clone());
+        Ok(meant)
+    }
+
+    fn meant_by_verb(&self, launch: &Launch) -> Result<Meant, CliError> {
         match launch.test_type {
             TestType::Stress => StressSettings::new(stress_args(launch), &self.global)
                 .map(|settings| Meant::Stress(Box::new(settings))),
@@ -101,9 +113,14 @@ impl Launcher for InProcess {
         code.map(|code| LaunchEnd { exit_code: code.into() }).map_err(told)
     }
 
-    fn check_script(&self, name: &str, text: &str) -> Vec<ScriptFinding> {
-        let options = LoadOptions { has_target: true, ..LoadOptions::default() };
-        let checked = Script::from_text(name, text.to_owned(), Path::new(".").to_owned(), options);
+    fn check_script(&self, text: &str, confinement: Confinement) -> Vec<ScriptFinding> {
+        let options = LoadOptions {
+            has_target: true,
+            confinement: Some(confinement),
+            ..LoadOptions::default()
+        };
+        let root = Path::new(".").to_owned();
+        let checked = Script::from_text("script.rhai", text.to_owned(), root, options);
         let findings = checked.err().map(|error| error.findings).unwrap_or_default();
         findings
             .into_iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::plan::layers::{LoadWishes, ScenarioWishes};
 
+mod confinement;
 mod http;
 mod laws;
 mod loads;

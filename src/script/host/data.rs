@@ -141,11 +141,11 @@ pub(super) fn register(engine: &mut Engine, context: &HostContext) {
     engine.register_type_with_name::<Data>("Data");
     let shared = context.clone();
     engine.register_fn("csv", move |path: &str| {
-        shared.files.rows(&shared.root.join(path), "csv", csv_rows).map(Data)
+        shared.files.rows(&shared.folder.find(path)?, "csv", csv_rows).map(Data)
     });
     let shared = context.clone();
     engine.register_fn("json_file", move |path: &str| {
-        shared.files.rows(&shared.root.join(path), "json", json_rows).map(Data)
+        shared.files.rows(&shared.folder.find(path)?, "json", json_rows).map(Data)
     });
     let shared = context.clone();
     engine.register_fn("file", move |path: &str| file(&shared, path, "application/octet-stream"));
@@ -198,7 +198,7 @@ fn register_encodings(engine: &mut Engine) {
 }
 
 fn file(context: &HostContext, path: &str, content_type: &str) -> Fallible<FileContent> {
-    let path = context.root.join(path);
+    let path = context.folder.find(path)?;
     let content = context.files.content(&path)?;
     Ok(FileContent { path, content, content_type: content_type.to_owned() })
 }

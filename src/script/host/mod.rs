@@ -5,6 +5,7 @@ mod data;
 mod fake;
 mod http;
 mod random;
+mod replace;
 mod time;
 
 use std::collections::BTreeMap;
@@ -13,18 +14,35 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult};
 
+use super::confine::{Bounds, Folder, NoImports};
+use super::import::BelowFolder;
 pub(crate) use check::Failed;
 pub(crate) use data::DataFiles;
 pub(crate) use http::{METHODS, REQUEST_OPTIONS};
 pub(crate) use time::think_time_of;
+
+impl HostContext {
+    /// Lets a script import others, if it may.
+    pub(crate) fn set_resolver(&self, engine: &mut Engine, below: BelowFolder) {
+        if self.folder.is_confined() {
+            engine.set_module_resolver(NoImports);
+        } else {
+            engine.set_module_resolver(below);
+        }
+    }
+}
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// What the functions of one engine share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct HostContext {
-    /// The script's own folder; data files are found from here.
+    /// The script's own folder; imports are found from here.
     pub(crate) root: PathBuf,
+    /// Where data files are.
+    pub(crate) folder: Folder,
+    /// How much it may take.
+    pub(crate) bounds: Bounds,
     /// `-e KEY=VALUE` and the process's environment.
     pub(crate) env: Arc<BTreeMap<String, String>>,
     /// Data files, read once for the whole process.
@@ -42,6 +60,7 @@ pub(crate) fn register(engine: &mut Engine, context: &HostContext) {
     fake::register(engine);
     random::register(engine, context);
     time::register(engine);
+    replace::register(engine, context.bounds.string_bytes);
     let env = context.env.clone();
     engine.register_fn("env", move |name: &str| -> Dynamic {
         env.get(name).map_or(Dynamic::UNIT, |value| value.clone().into())

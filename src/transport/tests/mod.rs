@@ -4,6 +4,7 @@ mod connecting;
 mod fault_server;
 mod faults;
 mod http2;
+mod reach;
 mod sessions;
 mod tls;
 mod tls_server;

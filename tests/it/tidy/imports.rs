@@ -8,9 +8,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("clock", &[]),
     ("page", &[]),
+    ("reach", &[]),
     ("metric", &["units", "clock"]),
-    ("plan", &["metric", "units", "clock"]),
-    ("transport", &["metric", "units", "clock"]),
+    ("plan", &["reach", "metric", "units", "clock"]),
+    ("transport", &["reach", "metric", "units", "clock"]),
     ("analysis", &["metric", "units", "clock"]),
     ("watch", &["metric", "units", "clock"]),
     ("pacing", &["plan", "units", "clock"]),
@@ -23,8 +24,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "control",
         &[
-            "page", "engine", "pipeline", "store", "report", "record", "plan", "metric", "units",
-            "clock",
+            "page", "reach", "engine", "pipeline", "store", "report", "record", "plan", "metric",
+            "units", "clock",
         ],
     ),
     (
@@ -45,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "report",
             "control",
+            "reach",
         ],
     ),
 ];
@@ -80,6 +82,8 @@ const CRATES: &[(&str, Home)] = &[
     ("hdrhistogram", In(&["src/metric/histogram.rs"])),
     ("http", In(&["src/control/", "src/engine/", "src/plan/", "src/script/", "src/transport/"])),
     ("httparse", In(&["src/transport/"])),
+    ("hyper", In(&["src/control/"])),
+    ("hyper_util", In(&["src/control/"])),
     ("indicatif", In(&["src/cli/progress.rs", "src/cli/progress/", "src/cli/printer.rs"])),
     ("libc", In(&["src/transport/"])),
     ("miette", In(&["src/cli/"])),
@@ -136,6 +140,7 @@ const CRATES: &[(&str, Home)] = &[
             "src/control/",
             "src/engine/",
             "src/plan/",
+            "src/reach.rs",
             "src/script/",
             "src/transport/",
         ]),

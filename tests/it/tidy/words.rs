@@ -40,6 +40,7 @@ const CLOCKS: &[&str] = &["src/clock.rs", "target-api/src/clock.rs"];
 const WITHOUT_FILES: &[&str] = &[
     "src/units.rs",
     "src/clock.rs",
+    "src/reach.rs",
     "src/metric/",
     "src/plan/",
     "src/analysis/",

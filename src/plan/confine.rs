@@ -1,0 +1,128 @@
+//! Runs that are made for somebody else: what they may reach, whatever their script says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::error::PlanError;
+use super::layers::Wishes;
+use super::{Executor, Plan};
+use crate::reach::Reach;
+
+/// The most bytes of a body that each user of a confined run may keep.
+const MOST_BODY_BYTES: u64 = 8 << 20;
+
+/// What bounds a run that is made for somebody else. Whoever makes the run sets it; no script can.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Confinement {
+    /// The hosts that may be loaded.
+    pub reach: Reach,
+    /// Variables of the environment that the script may read.
+    pub env: Vec<String>,
+    /// The folder beneath which the script's data files are; `None` when it may open none.
+    pub files: Option<PathBuf>,
+    /// The most load of a plan; `None` where it is bounded otherwise, as that of a search.
+    pub most: Option<MostLoad>,
+}
+
+/// The most load that a plan may make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MostLoad {
+    /// Virtual users at the same time.
+    pub users: u64,
+    /// Arrivals a second, of all scenarios together.
+    pub rate_per_s: f64,
+    /// From the start to the planned end.
+    pub duration: Duration,
+}
+
+/// Confines `plan` as the highest layer says that says so.
+///
+/// # Errors
+/// Everything in the plan that is out of bounds.
+pub(super) fn confine(layers: &[&Wishes], plan: Plan) -> Result<Plan, Vec<PlanError>> {
+    let confinement = layers.iter().find_map(|layer| layer.confinement.as_ref());
+    let Some(confinement) = confinement else { return Ok(plan) };
+    let mut problems = Vec::new();
+    check_hosts(&plan, &confinement.reach, &mut problems);
+    check_http(&plan, &mut problems);
+    if let Some(most) = &confinement.most {
+        check_load(&plan, most, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut plan = plan;
+    plan.http.reach = Some(confinement.reach.clone());
+    Ok(plan)
+}
+
+fn barred(what: &'static str, reason: impl Into<String>) -> PlanError {
+    PlanError::Barred { what, reason: reason.into() }
+}
+
+fn check_hosts(plan: &Plan, reach: &Reach, problems: &mut Vec<PlanError>) {
+    let target = plan.target.iter().map(|target| ("target", target));
+    let pages = plan.scrape.iter().map(|page| ("scrape", &page.url));
+    for (what, url) in target.chain(pages) {
+        let url = Url::parse(url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        problems.extend(reach.names(host).err().map(|error| barred(what, error.to_string())));
+    }
+}
+
+fn check_http(plan: &Plan, problems: &mut Vec<PlanError>) {
+    if plan.http.proxy.is_some() {
+        problems.push(barred("proxy", "it would connect to any host that it is told"));
+    }
+    if plan.http.ca_file.is_some() {
+        problems.push(barred("ca_file", "files of this machine are not for scripts"));
+    }
+    if plan.http.max_body_bytes > MOST_BODY_BYTES {
+        problems.push(barred("max_body_bytes", format!("it is above {MOST_BODY_BYTES}")));
+    }
+}
+
+fn check_load(plan: &Plan, most: &MostLoad, problems: &mut Vec<PlanError>) {
+    let (users, peak_per_s) = (plan.max_vus(), peak_per_s(plan));
+    if users > most.users {
+        problems.push(barred("load", format!("it has {users} users, and {} may be", most.users)));
+    }
+    if peak_per_s > most.rate_per_s {
+        let reason =
+            format!("it has {peak_per_s} arrivals a second, and {} may be", most.rate_per_s);
+        problems.push(barred("load", reason));
+    }
+    let bound = most.duration.as_secs();
+    if plan.duration().is_some_and(|duration| duration > most.duration) {
+        problems.push(barred("load", format!("it takes longer than {bound} s")));
+    }
+    if plan.duration().is_none() && longest(plan) > most.duration {
+        let reason = format!("its iterations may take longer than {bound} s: lower max_duration");
+        problems.push(barred("load", reason));
+    }
+}
+
+/// The highest sum of arrivals that all scenarios together could have.
+fn peak_per_s(plan: &Plan) -> f64 {
+    let peak = |executor: &Executor| match executor {
+        Executor::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
+        Executor::RampingArrivalRate { start_rate, stages, .. } => {
+            stages.iter().map(|stage| stage.target).fold(start_rate.as_per_second(), f64::max)
+        }
+        _ => 0.0,
+    };
+    plan.scenarios.iter().map(|scenario| peak(&scenario.executor)).sum()
+}
+
+/// The latest end, iterations at their bound.
+fn longest(plan: &Plan) -> Duration {
+    let end = |executor: &Executor| match executor {
+        Executor::SharedIterations { max_duration, .. }
+        | Executor::PerVuIterations { max_duration, .. } => *max_duration,
+        other => other.duration().unwrap_or_default(),
+    };
+    let ends = plan.scenarios.iter().map(|scenario| scenario.start_time + end(&scenario.executor));
+    ends.max().unwrap_or_default()
+}

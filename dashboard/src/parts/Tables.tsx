@@ -27,20 +27,30 @@ export function Word({ tone, children }: { tone: string; children: ReactNode }) 
   return <b className={`word tone-${tone}`}>{children}</b>;
 }
 
+interface StepRow { name: string; count: number; failed: number; rate: number | null; p50_ms: number | null; p95_ms: number | null; p99_ms: number | null }
+
+/** Steps of the record, which is read again and again while the run goes on; from the stream their latest rate, and steps that are new. */
+export function stepRows(model: RunModel): StepRow[] {
+  const { snapshot, record } = model;
+  const latest = new Map((snapshot?.steps ?? []).map((step) => [step.name, step]));
+  const rateOf = (count: number) => count / (snapshot?.interval_s || 1);
+  const known: StepRow[] = (record.steps ?? []).map((step) => {
+    const times = step.http_req_response_time;
+    const rate = snapshot ? rateOf(latest.get(step.name)?.count ?? 0) : step.rate_per_s;
+    return { name: step.name, count: step.count, failed: step.failed, rate, p50_ms: times.p50, p95_ms: times.p95, p99_ms: times.p99 };
+  });
+  const names = new Set(known.map((row) => row.name));
+  const fresh = [...latest.values()].filter((step) => !names.has(step.name)).map((step) => ({ ...step, rate: rateOf(step.count) }));
+  return [...known, ...fresh];
+}
+
 export function StepTable({ model }: { model: RunModel }) {
-  const live = model.snapshot?.steps;
-  const elapsed = model.snapshot?.at_s ?? model.record.elapsed_s;
-  const rows = live
-    ? live.map((s) => ({ ...s, rate: elapsed > 0 ? s.count / elapsed : null }))
-    : (model.record.steps ?? []).map((s) => {
-      const times = s.http_req_response_time;
-      return { name: s.name, count: s.count, failed: s.failed, rate: s.rate_per_s, p50_ms: times.p50, p95_ms: times.p95, p99_ms: times.p99 };
-    });
+  const rows = stepRows(model);
   if (rows.length === 0) {
     return <Blank title="Steps" words="No request has ended yet; each step of the script gets a line with its first one." />;
   }
   return (
-    <Table title="Steps" heads={["Step", "Requests", "Rate", "Failed", "p50", "p95", "p99"]}>
+    <Table title="Steps" note={model.snapshot ? "the rate of the last second, all else since the start" : ""} heads={["Step", "Requests", "Rate", "Failed", "p50", "p95", "p99"]}>
       {rows.map((row) => (
         <tr key={row.name}>
           <th scope="row">{row.name}</th>
@@ -157,6 +167,22 @@ export function Phases({ record }: { record: RunRecord }) {
           <td>{ms(row.http_req_response_time.p50)}</td>
           <td>{ms(row.http_req_response_time.p95)}</td>
           <td>{ms(row.http_req_response_time.p99)}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+/** What was done to the run while it went on: the charts have it as marks, this has it in words. */
+export function Events({ model }: { model: RunModel }) {
+  if (model.events.length === 0) return null;
+  return (
+    <Table title="On the way" heads={["At", "Event", "Message"]}>
+      {model.events.map((event, index) => (
+        <tr key={index}>
+          <th scope="row">{span(event.at_s)}</th>
+          <td>{event.kind}</td>
+          <td className="message">{event.text}</td>
         </tr>
       ))}
     </Table>

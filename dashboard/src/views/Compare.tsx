@@ -1,7 +1,7 @@
 // Two runs beside each other: what can be said of each step, and their courses in one chart.
 
 import { useState } from "react";
-import { api } from "../api/client";
+import { api, ApiError } from "../api/client";
 import type { Comparison, Figure, SeriesPoint } from "../api/shapes";
 import { TimeChart, type Range } from "../charts/TimeChart";
 import { change, moment, ms, perSecond, share } from "../model/figures";
@@ -13,10 +13,21 @@ import { Failure, Loading } from "./states";
 const TONES: Record<string, string> = { faster: "good", slower: "bad", same: "muted" };
 
 export function Compare({ a, b }: { a: string; b: string }) {
-  const asked = useLoaded(`${a} ${b}`, async () => {
-    const [comparison, ofA, ofB] = await Promise.all([api.compare(a, b), api.series(a), api.series(b)]);
+  const [isForced, setForced] = useState(false);
+  const asked = useLoaded(`${a} ${b} ${isForced}`, async () => {
+    const [comparison, ofA, ofB] = await Promise.all([api.compare(a, b, isForced), api.series(a), api.series(b)]);
     return { comparison, ofA, ofB };
   }, null);
+  if (asked.error instanceof ApiError && asked.error.status === 409 && !isForced) {
+    return (
+      <section className="card state" role="alert">
+        <h2>These runs are too unlike</h2>
+        <p>{asked.error.message}</p>
+        <p>What they measured is not the same thing, so a verdict would say little. They can be shown beside each other all the same.</p>
+        <button type="button" onClick={() => setForced(true)}>Compare anyway</button>
+      </section>
+    );
+  }
   if (!asked.value) return asked.error ? <Failure error={asked.error} retry={asked.reload} /> : <Loading what="both runs" />;
   return <Compared {...asked.value} />;
 }
@@ -29,7 +40,7 @@ export function overlaid(a: SeriesPoint[], b: SeriesPoint[], of: (point: SeriesP
   return { times, a: times.map((t) => ofA?.get(t) ?? null), b: times.map((t) => ofB?.get(t) ?? null) };
 }
 
-function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: SeriesPoint[]; ofB: SeriesPoint[] }) {
+export function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: SeriesPoint[]; ofB: SeriesPoint[] }) {
   const [range, setRange] = useState<Range>(null);
   const charts: [string, (point: SeriesPoint) => number | null, typeof ms][] = [
     ["Throughput", (p) => p.rate_per_s, perSecond],
@@ -40,7 +51,7 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
   const steps = [...comparison.steps, ...(comparison.totals ? [{ ...comparison.totals, name: comparison.totals.name || "all steps" }] : [])];
   return (
     <main>
-      <section className="run-head">
+      <section className="run-title">
         <div>
           <h1>Two runs compared</h1>
           <p><span>one run against one run is a hint, not a proof</span></p>
@@ -83,6 +94,6 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
 }
 
 function Pair({ figure, show }: { figure: Figure | undefined; show: (value: number | null) => string }) {
-  if (!figure) return <td>–</td>;
+  if (!figure || (figure.a === null && figure.b === null)) return <td>–</td>;
   return <td>{show(figure.a)} → {show(figure.b)} <small>{figure.change_percent === null ? "" : change(figure.change_percent)}</small></td>;
 }

@@ -2,11 +2,11 @@
 
 import type { ReactNode } from "react";
 import { setTheme, useTheme } from "../charts/theme";
-import { span } from "../model/figures";
+import { count, span } from "../model/figures";
 import { isOver, type RunModel } from "../model/run";
 
 const TONES: Record<string, string> = {
-  RUNNING: "live", STRESS_BINARY_SEARCH: "live", QUEUED: "muted", COMPLETED: "good", STOPPED: "warn", INTERRUPTED: "warn", ERROR: "bad",
+  RUNNING: "live", PAUSED: "warn", STRESS_BINARY_SEARCH: "live", QUEUED: "muted", COMPLETED: "good", STOPPED: "warn", INTERRUPTED: "warn", ERROR: "bad",
 };
 
 export function Top({ children, version }: { children?: ReactNode; version?: string | undefined }) {
@@ -30,7 +30,8 @@ export function RunHead({ model, children }: { model: RunModel; children?: React
   const progress = snapshot?.progress ?? null;
   const planned = snapshot?.planned_end_s ?? null;
   return (
-    <section className="run-head">
+    <section className="run-head" aria-label="The run that is shown">
+     <div className="run-line">
       <div>
         <h1>{record.name}</h1>
         <p>
@@ -39,10 +40,12 @@ export function RunHead({ model, children }: { model: RunModel; children?: React
           <span>{record.load}</span>
           {snapshot?.phase && !isOver(state) && <span>phase {snapshot.phase}</span>}
           <span>{span(snapshot?.at_s ?? record.elapsed_s)}{planned !== null && !isOver(state) ? ` of ${span(planned)}` : ""}</span>
+          {snapshot && !isOver(state) && <span>{count(snapshot.vus)} users now</span>}
           {record.plan?.script && <span className="script">{record.plan.script.split("/").at(-1)}</span>}
         </p>
       </div>
       <div className="actions">{children}</div>
+     </div>
       {progress !== null && !isOver(state) && <progress max={1} value={progress} aria-label="Progress of the run" />}
     </section>
   );

@@ -5,12 +5,15 @@ import { useSyncExternalStore } from "react";
 export type Route =
   | { view: "home" }
   | { view: "run"; id: string }
-  | { view: "compare"; a: string; b: string };
+  | { view: "compare"; a: string; b: string }
+  /** An empty name is a script that is yet to be written. */
+  | { view: "script"; name: string };
 
 export function routeOf(hash: string): Route {
   const parts = hash.replace(/^#\/?/, "").split("/").map(readPart);
   if (parts[0] === "runs" && parts[1]) return { view: "run", id: parts[1] };
   if (parts[0] === "compare" && parts[1] && parts[2]) return { view: "compare", a: parts[1], b: parts[2] };
+  if (parts[0] === "scripts") return { view: "script", name: parts[1] ?? "" };
   return { view: "home" };
 }
 
@@ -19,6 +22,7 @@ function readPart(part: string): string {
 }
 
 export const runLink = (id: string) => `#/runs/${encodeURIComponent(id)}`;
+export const scriptLink = (name: string) => `#/scripts/${encodeURIComponent(name)}`;
 export const compareLink = (a: string, b: string) => `#/compare/${encodeURIComponent(a)}/${encodeURIComponent(b)}`;
 
 export function useRoute(): Route {

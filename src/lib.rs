@@ -11,6 +11,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod metric;
 pub mod pacing;

@@ -63,7 +63,7 @@ pub fn knee(points: &[LoadPoint]) -> Knee {
         unit,
         from_load: load(sorted.first()),
         to_load: load(sorted.last()),
-        power_point: power_point(points),
+        power_point: power_point(points).filter(|found| found.load.is_finite()),
         bounds: operating_bounds(points),
         usl_refused: usl.as_ref().err().map(ToString::to_string),
         usl: usl.ok(),

@@ -11,6 +11,9 @@ const MOST_ERRORS: f64 = 0.05;
 /// A service that finishes less of what comes than this share is falling behind: its queue grows as long as it is watched.
 const KEEPS_UP: f64 = 0.95;
 
+/// Figures that a measurement can have; beyond them sums and quotients are no numbers any more.
+const MEASURABLE: std::ops::Range<f64> = 1e-9..1e15;
+
 /// What was seen at one load, over the part of it that was steady.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoadPoint {
@@ -44,7 +47,7 @@ impl LoadPoint {
     /// Whether the laws of queues apply: something succeeded, few requests failed, and every figure is a number.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        let is_positive = |value: f64| value.is_finite() && value > 0.0;
+        let is_positive = |value: f64| MEASURABLE.contains(&value);
         is_positive(self.goodput_per_s)
             && is_positive(self.concurrency())
             && !self.response_mean.is_zero()

@@ -18,6 +18,7 @@ pub mod power_point;
 pub mod proportion;
 pub mod recovery;
 pub mod saturation;
+pub mod scaling;
 pub mod search;
 pub mod steady;
 pub mod trend;

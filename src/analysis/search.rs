@@ -288,8 +288,8 @@ impl Search {
         }
         let start = self.settings.start_load_per_s;
         if self.rows.is_empty() {
-            let duration = self.full_duration(start);
-            return Some(self.request(Purpose::WarmUp, start, duration));
+            let seconds = self.targets[0].trial_s * self.settings.stretch(start);
+            return Some(self.request(Purpose::WarmUp, start, Duration::from_secs_f64(seconds)));
         }
         if self.baseline.is_none() {
             return Some(recover::first_canary(&self.settings));

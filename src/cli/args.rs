@@ -2,6 +2,7 @@
 
 mod bench;
 mod run;
+mod serve;
 mod stress;
 mod values;
 
@@ -15,6 +16,7 @@ pub use bench::{BenchArgs, MeasureArgs};
 pub use run::{
     EngineArgs, HttpArgs, JudgeArgs, LoadArgs, OutputArgs, RequestArgs, RunArgs, TargetArgs,
 };
+pub use serve::ServeArgs;
 pub use stress::{SearchArgs, StrategyArg, StressArgs};
 pub use values::{LoadRange, OutputSpec, ReportFile, ReportKind, ThresholdText};
 
@@ -75,6 +77,8 @@ pub enum Command {
     New(NewArgs),
     /// Table of all runs, one run whole, or a comparison of several
     Report(ReportArgs),
+    /// Serve the control API and the live feed of runs
+    Serve(Box<ServeArgs>),
     /// Measure how much load rhaid itself can make on this machine, and how exactly
     Selftest(SelftestArgs),
     /// Answer every request at once, for `selftest`
@@ -134,6 +138,7 @@ const REPORT_EXAMPLES: &str = "Examples:
   rhaid report 12 15                 what got faster or slower from 12 to 15
   rhaid report 15 --baseline main    15 against the last run tagged main
   rhaid report --endpoint 'GET /api/teams'   one endpoint over all benchmarks
+  rhaid report --scaling replicas    throughput over runs tagged replicas=1, replicas=2 and so on
   rhaid report 12 --format json -o run.json
   rhaid report rm 3 4                delete runs";
 
@@ -156,13 +161,16 @@ pub struct ReportArgs {
     /// One endpoint over all benchmarks, oldest first; with --tag and --limit only some of them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["ids", "baseline"])]
     pub endpoint: Option<String>,
+    /// Throughput over the values of this tag, such as the number of replicas: of each the newest run that can be trusted
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["ids", "baseline", "endpoint"])]
+    pub scaling: Option<String>,
     /// Only runs with this tag; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = values::pair)]
     pub tag: Vec<(String, String)>,
-    /// At most this many runs in the table
+    /// At most this many runs in the table; with --scaling, of each value [there: 1]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub limit: Option<u64>,
-    /// Compare runs of different plans as well
+    /// Compare runs of different plans as well; with --scaling, count INVALID runs too
     #[arg(long)]
     pub force: bool,
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::CliError;
 use super::args::{BenchArgs, GlobalArgs};
 use super::diagnostics;
-use super::execution::{EndedRun, check_limits, execute, reach_target, store, write_files};
+use super::execution::{
+    EndedRun, Follower, check_limits, execute, reach_target, store, write_files,
+};
 use super::exit::{Ending, ExitCode};
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
@@ -21,7 +23,7 @@ use crate::plan::{Executor, Plan, TestType, ThinkTime};
 use crate::report::{self, TextOptions};
 use crate::watch::is_on_this_machine;
 use lead::BenchLead;
-use settings::BenchSettings;
+pub(super) use settings::BenchSettings;
 use urls::prepare_urls;
 
 /// Does what `bench` was asked to do.
@@ -34,14 +36,26 @@ pub(super) fn bench(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let settings = BenchSettings::new(args, global)?;
-    let (mut prepared, target) = ready(&settings, printer)?;
+    bench_with(&settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`bench`].
+pub(super) fn bench_with(
+    settings: &BenchSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
+    let (mut prepared, target) = ready(settings, printer)?;
     adapt(&mut prepared.plan, settings.vus, settings.length);
     check_limits(&prepared.plan, printer);
     let watched = find_target(target.as_ref(), &prepared.plan);
     let is_local = watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let plan = prepared.plan.clone();
-    let mut lead = BenchLead::new(&plan, &settings, is_local, printer);
-    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = BenchLead::new(&plan, settings, is_local, printer);
+    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), follower)?;
     let (endpoints, validity) = lead.finding();
     ended.record.findings.endpoints = endpoints;
     ended.record.findings.validity = Some(validity);
@@ -49,7 +63,7 @@ pub(super) fn bench(
     ended.record.exit_code = Some(code.into());
     let previous = store(&settings.run, &mut ended, printer);
     write_files(&settings.run, &ended.record)?;
-    show(&settings, &ended, previous, printer);
+    show(settings, &ended, previous, printer);
     if code != ExitCode::Passed {
         printer.talk(&format!("{code}"));
     }

@@ -1,6 +1,6 @@
 //! Leads a run: every source of news becomes one event, and one place handles them all.
 //!
-//! Windows, resource samples, the second's tick and signals come in; snapshots go out to the outputs; at the end there is
+//! Windows, resource samples, the second's tick, orders and signals come in; snapshots go out to the outputs; at the end there is
 //! one record.
 
 use std::sync::Arc;
@@ -12,14 +12,17 @@ use tokio::time::Instant;
 use super::printer::{Printer, harmless};
 use super::watching::{Watched, WatchedSecond, Watching, watch};
 use crate::clock::RunClock;
+use crate::control::{Order, RunLink};
 use crate::engine::{EngineError, LegIndex, Run, RunMessage, StopLevel};
 use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
 use crate::plan::Scenario;
-use crate::record::{ResourceSample, RunRecord, RunStatus, ScrapeAccount};
+use crate::record::{ProbeRecord, ResourceSample, RunRecord, RunStatus, ScrapeAccount};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
+/// Between the two times a second that those who watch are told how the run is going.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Conducted {
     pub machine: Vec<MachineSecond>,
     /// Signals received.
     pub signals: u32,
+    /// It was asked to stop, and by no signal.
+    pub is_stopped: bool,
     /// A script error asked for the end.
     pub has_script_error: bool,
     /// What went wrong in the engine.
@@ -43,6 +48,9 @@ enum Event {
     Run(Option<RunMessage>),
     Watched(Box<WatchedSecond>),
     Tick,
+    /// Half of a second has passed: those who watch are told that time goes on.
+    Half,
+    Order(Order),
     Signal,
 }
 
@@ -58,6 +66,8 @@ pub(super) struct Conducting<'a, 'l> {
     pub printer: &'a Printer,
     /// Who says what is done next, for a run in legs.
     pub lead: Option<&'l mut (dyn Lead + 'l)>,
+    /// Who controls and watches it from elsewhere.
+    pub link: Option<RunLink>,
 }
 
 /// Says leg by leg what a run does next, by what was seen.
@@ -68,6 +78,11 @@ pub trait Lead {
 
     /// Whether the leg under way has shown enough. Called each second.
     fn has_seen_enough(&mut self, seen: &Seen<'_>) -> bool;
+
+    /// The probes so far, for those who watch.
+    fn probes(&self) -> &[ProbeRecord] {
+        &[]
+    }
 }
 
 /// What a [`Lead`] can look at.
@@ -101,6 +116,13 @@ struct Conductor<'a, 'l> {
     outputs: Vec<&'a mut dyn Output>,
     printer: &'a Printer,
     lead: Option<&'l mut (dyn Lead + 'l)>,
+    link: Option<RunLink>,
+    /// Probes that those who watch were told.
+    told_probes: usize,
+    /// The second whose half those who watch were told.
+    told_half: u64,
+    /// Times that it was asked to stop, by no signal.
+    stop_orders: u32,
     /// The leg under way.
     leg: Option<LegIndex>,
     aggregator: Aggregator,
@@ -119,7 +141,7 @@ struct Conductor<'a, 'l> {
 /// # Errors
 /// When the process cannot listen for signals.
 pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::Result<Conducted> {
-    let Conducting { head, outputs, watched, printer, lead } = what;
+    let Conducting { head, outputs, watched, printer, lead, link } = what;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watching = watch(watched);
@@ -133,6 +155,10 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
             None => Aggregator::new(plan),
         },
         lead,
+        link,
+        told_probes: 0,
+        told_half: 0,
+        stop_orders: 0,
         leg: None,
         machine: Vec::new(),
         scrapes: Vec::new(),
@@ -158,7 +184,7 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
 
 impl Conductor<'_, '_> {
     async fn next_event(
-        &self,
+        &mut self,
         run: &mut Run,
         watching: &mut Watching,
         interrupt: &mut Signal,
@@ -167,11 +193,14 @@ impl Conductor<'_, '_> {
         let tick = self
             .clock
             .map(|clock| clock.instant(Duration::from_secs(self.next_second) + AFTER_THE_SECOND));
+        let half = self.half();
         tokio::select! {
             biased;
             _ = interrupt.recv() => Event::Signal,
             _ = terminate.recv() => Event::Signal,
             () = until(tick) => Event::Tick,
+            Some(order) = next_order(&mut self.link) => Event::Order(order),
+            () = until(half) => Event::Half,
             Some(second) = watching.next() => Event::Watched(Box::new(second)),
             message = run.next() => Event::Run(message),
         }
@@ -197,7 +226,47 @@ impl Conductor<'_, '_> {
             Event::Run(_) => {}
             Event::Watched(second) => self.add_watched(*second),
             Event::Tick => self.tick(run),
+            Event::Half => self.tell_half(),
+            Event::Order(order) => self.obey(order, run),
             Event::Signal => self.stop(run),
+        }
+    }
+
+    /// When the half of this second is to be told; never to nobody, and not before there was a window.
+    fn half(&self) -> Option<Instant> {
+        let second = self.next_second.checked_sub(1).filter(|second| *second > self.told_half)?;
+        let (clock, _) = self.clock.zip(self.link.as_ref())?;
+        Some(clock.instant(Duration::from_secs(second) + HALF_A_SECOND + AFTER_THE_SECOND))
+    }
+
+    fn tell_half(&mut self) {
+        self.told_half = self.next_second.saturating_sub(1);
+        if let (Some(link), Some(clock)) = (&self.link, self.clock) {
+            link.feed.repeat(clock.now());
+        }
+    }
+
+    fn tell(&self, kind: &str, text: &str) {
+        if let Some(link) = &self.link {
+            link.feed.event(self.clock.map_or(Duration::ZERO, |clock| clock.now()), kind, text);
+        }
+    }
+
+    fn obey(&mut self, order: Order, run: &Run) {
+        match order {
+            Order::Stop => {
+                self.stop_orders += 1;
+                let is_first = self.stop_orders == 1;
+                self.tell(
+                    "stopping",
+                    if is_first { "asked to stop" } else { "asked to stop at once" },
+                );
+                if is_first {
+                    stop_gracefully(run);
+                } else {
+                    run.stop(StopLevel::Now);
+                }
+            }
         }
     }
 
@@ -224,6 +293,10 @@ impl Conductor<'_, '_> {
         let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
         let scenarios =
             lead.next_leg(&seen(now, &self.aggregator, &self.machine, self.outstanding));
+        if let Some(link) = &self.link {
+            lead.probes().iter().skip(self.told_probes).for_each(|probe| link.feed.probe(probe));
+            self.told_probes = lead.probes().len();
+        }
         if scenarios.is_empty() || is_stopped {
             run.close();
             return;
@@ -255,7 +328,9 @@ impl Conductor<'_, '_> {
         {
             self.is_aborted = true;
             let threshold = &self.head.plan.thresholds[index];
-            self.printer.warning(&format!("the threshold {threshold} failed and ends the run"));
+            let text = format!("the threshold {threshold} failed and ends the run");
+            self.printer.warning(&text);
+            self.tell("threshold", &text);
             stop_gracefully(run);
         }
     }
@@ -270,6 +345,7 @@ impl Conductor<'_, '_> {
 
     fn stop(&mut self, run: &Run) {
         self.signals += 1;
+        self.tell("stopping", "a signal asks for the end");
         if self.signals == 1 {
             self.printer.talk("stopping: no new iterations, running ones may end (press Ctrl-C again to stop now)");
             stop_gracefully(run);
@@ -292,7 +368,7 @@ impl Conductor<'_, '_> {
             );
         let status = if self.signals > 0 {
             RunStatus::Interrupted
-        } else if self.is_aborted || has_script_error || failure.is_some() {
+        } else if self.stop_orders > 0 || self.is_aborted || has_script_error || failure.is_some() {
             RunStatus::Aborted
         } else {
             RunStatus::Finished
@@ -304,6 +380,7 @@ impl Conductor<'_, '_> {
             totals: self.aggregator.into_totals(),
             machine: self.machine,
             signals: self.signals,
+            is_stopped: self.stop_orders > 0,
             has_script_error,
             failure,
         }
@@ -324,6 +401,14 @@ fn seen<'a>(
 ) -> Seen<'a> {
     let (totals, resources) = (aggregator.totals(), aggregator.all_resources());
     Seen { now, totals, resources, machine, outstanding }
+}
+
+/// The next order; none ever comes when nobody can give one.
+async fn next_order(link: &mut Option<RunLink>) -> Option<Order> {
+    match link {
+        Some(link) => link.orders.recv().await,
+        None => None,
+    }
 }
 
 async fn until(instant: Option<Instant>) {

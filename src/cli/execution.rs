@@ -15,6 +15,7 @@ use super::selftest::Machine;
 use super::settings::{RunSettings, TargetStart};
 use super::target::{StartedTarget, check_reachable, find_target};
 use crate::clock;
+use crate::control::{FeedOutput, RunLink};
 use crate::engine::{EngineError, Run, RunConfig};
 use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
 use crate::plan::Plan;
@@ -35,9 +36,17 @@ pub(super) struct EndedRun {
     lines: Vec<Box<dyn Output>>,
 }
 
+/// Who is told how a run is going.
+pub(super) struct Follower<'p> {
+    pub(super) printer: &'p Printer,
+    /// Those who control and watch it from elsewhere.
+    pub(super) link: Option<RunLink>,
+}
+
 /// What the exit code depends on.
 pub(super) struct Outcome {
     signals: u32,
+    is_stopped: bool,
     has_script_error: bool,
     allows_invalid: bool,
     pub(super) failure: Option<EngineError>,
@@ -57,7 +66,7 @@ impl EndedRun {
             return ExitCode::Invalid;
         }
         Ending {
-            was_interrupted: outcome.signals > 0,
+            was_interrupted: outcome.signals > 0 || outcome.is_stopped,
             has_script_error: outcome.has_script_error,
             is_untrustworthy: is_invalid(&self.record) && !outcome.allows_invalid,
             ..asked
@@ -112,9 +121,14 @@ pub(super) fn execute<'l>(
     prepared: Prepared,
     target: Option<StartedTarget>,
     lead: Option<&'l mut (dyn Lead + 'l)>,
-    printer: &Printer,
+    follower: Follower<'_>,
 ) -> Result<EndedRun, CliError> {
-    let head = run_head(&prepared.plan);
+    let Follower { printer, link } = follower;
+    let mut head = run_head(&prepared.plan);
+    let mut live = link.as_ref().map(|link| FeedOutput(link.feed.clone()));
+    if let Some(link) = &link {
+        head.run_id.clone_from(&link.run_id);
+    }
     let mut progress = Progress::new(printer, settings.destinations.shows_progress);
     let mut store = settings.destinations.database.as_ref().map(StoreOutput::new);
     let mut lines: Vec<Box<dyn Output>> = settings
@@ -132,6 +146,7 @@ pub(super) fn execute<'l>(
     outputs.extend(store.iter_mut().map(|store| store as &mut dyn Output));
     outputs.extend(lines.iter_mut().map(|lines| lines.as_mut() as &mut dyn Output));
     outputs.push(&mut progress);
+    outputs.extend(live.iter_mut().map(|live| live as &mut dyn Output));
     for output in &mut outputs {
         output.start(&head).map_err(|error| {
             // The reason ends in a way out.
@@ -155,7 +170,7 @@ pub(super) fn execute<'l>(
     let target_is_local =
         watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let is_led = lead.is_some();
-    let what = Conducting { head: &head, outputs, watched, printer, lead };
+    let what = Conducting { head: &head, outputs, watched, printer, lead, link };
     let mut conducted = runtime
         .block_on(async {
             let launch = if is_led { Run::launch_in_legs } else { Run::launch };
@@ -168,9 +183,9 @@ pub(super) fn execute<'l>(
         judge_run(&mut conducted, target_is_local, ceiling);
     }
     drop(target);
-    let Conducted { record, signals, has_script_error, failure, .. } = conducted;
+    let Conducted { record, signals, is_stopped, has_script_error, failure, .. } = conducted;
     let allows_invalid = settings.allows_invalid;
-    let outcome = Outcome { signals, has_script_error, allows_invalid, failure };
+    let outcome = Outcome { signals, is_stopped, has_script_error, allows_invalid, failure };
     Ok(EndedRun { record, outcome, store, lines })
 }
 

@@ -4,7 +4,7 @@
 //! to the terminal, [`exit::ExitCode`] the end. `clap` is named in this room alone. There is nothing it must not know: it is
 //! the composition root, and no other room knows it. It sits at both ends of the flow.
 //!
-//! A verb is a file: [`run`], `stress`, `bench`, [`check`], [`new`], [`report`], [`selftest`], `sample_service`. What they share: [`prepare`] makes a plan of
+//! A verb is a file: [`run`], `stress`, `bench`, [`check`], [`new`], [`report`], [`selftest`], `serve`, `sample_service`. What they share: [`prepare`] makes a plan of
 //! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that.
 
 pub mod args;
@@ -26,6 +26,7 @@ pub mod run;
 mod sample_service;
 mod scraping;
 pub mod selftest;
+mod serve;
 pub mod settings;
 mod stress;
 pub mod target;
@@ -103,6 +104,7 @@ fn dispatch(
         Command::Check(args) => check::check(*args, global, printer),
         Command::New(args) => new::new(&args, printer),
         Command::Report(args) => report::report(&args, global, printer),
+        Command::Serve(args) => serve::serve(*args, global, printer),
         Command::Selftest(args) => selftest::selftest(args, global, printer),
         Command::NullServer => selftest::null_server::serve(printer),
         #[cfg(feature = "demo")]

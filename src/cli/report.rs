@@ -1,4 +1,6 @@
-//! `rhaid report`: the history of all runs or of one endpoint, one run again, or several beside each other.
+//! `rhaid report`: the history of all runs or of one endpoint, one run again, several beside each other, or how they scale.
+
+mod scaling;
 
 use super::CliError;
 use super::args::{GlobalArgs, ReportArgs, ReportFormat};
@@ -12,13 +14,13 @@ use crate::report::html::CoursePoint;
 use crate::report::{self, CompareOptions, Format, TextOptions};
 use crate::store::{ListFilter, SecondPoint, Store, StoreError, StoreErrorKind};
 
-/// Endpoints that are named when none has the name that was asked for.
+/// Endpoints, tags or runs that are named when none is what was asked for.
 const MOST_NAMED: usize = 6;
 
 /// Does what `report` was asked to do.
 ///
 /// # Errors
-/// Exit code 104: no such run, no database, runs that cannot be compared.
+/// Exit code 104: no such run, no database, runs that cannot be compared, none that tells how it scales.
 pub fn report(
     args: &ReportArgs,
     global: &GlobalArgs,
@@ -34,6 +36,9 @@ pub fn report(
     }
     if let Some(endpoint) = &args.endpoint {
         return endpoint_history(endpoint, args, global, printer);
+    }
+    if let Some(tag) = &args.scaling {
+        return scaling::scaling(tag, args, global, printer);
     }
     let request = ReportRequest::new(args)
         .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;

@@ -3,7 +3,9 @@
 use super::CliError;
 use super::args::{GlobalArgs, RunArgs};
 use super::diagnostics;
-use super::execution::{EndedRun, check_limits, execute, reach_target, store, write_files};
+use super::execution::{
+    EndedRun, Follower, check_limits, execute, reach_target, store, write_files,
+};
 use super::exit::{Ending, ExitCode};
 use super::prepare::{prepare, thresholds};
 use super::printer::Printer;
@@ -22,8 +24,20 @@ const PLAIN_WIDTH: usize = 120;
 /// # Errors
 /// Whatever keeps the run from starting; see [`ExitCode`].
 pub fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {
-    let mut settings = RunSettings::new(args, global)
+    let settings = RunSettings::new(args, global)
         .map_err(|error| CliError::new(ExitCode::Usage, error.to_string(), error.hint()))?;
+    run_with(settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with(
+    mut settings: RunSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
     settings.wishes.thresholds = thresholds(&settings.thresholds)?;
     let mut target = settings.start.as_ref().map(StartedTarget::start).transpose()?;
     if let Some(url) = target.as_ref().and_then(|target| target.url.clone()) {
@@ -33,7 +47,7 @@ pub fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<Exit
     reach_target(&prepared.plan, &mut target, settings.start.as_ref())?;
     check_limits(&prepared.plan, printer);
     let baseline = load_baseline(&settings)?;
-    let mut ended = execute(&settings, prepared, target, None, printer)?;
+    let mut ended = execute(&settings, prepared, target, None, follower)?;
     let comparison = baseline.and_then(|baseline| compare(&baseline, &ended.record, printer));
     let code = exit_code(&ended, comparison.as_ref());
     ended.record.exit_code = Some(code.into());

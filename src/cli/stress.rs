@@ -9,7 +9,9 @@ mod settings;
 use super::CliError;
 use super::args::{GlobalArgs, StressArgs};
 use super::diagnostics;
-use super::execution::{EndedRun, check_limits, execute, reach_target, store, write_files};
+use super::execution::{
+    EndedRun, Follower, check_limits, execute, reach_target, store, write_files,
+};
 use super::exit::{Ending, ExitCode};
 use super::prepare::{Prepared, prepare};
 use super::printer::Printer;
@@ -22,7 +24,7 @@ use crate::record::{ProbePurpose, StressFinding, StressState};
 use crate::report::{self, TextOptions};
 use crate::watch::is_on_this_machine;
 use lead::StressLead;
-use settings::StressSettings;
+pub(super) use settings::StressSettings;
 
 /// Does what `stress` was asked to do.
 ///
@@ -34,28 +36,40 @@ pub(super) fn stress(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let settings = StressSettings::new(args, global)?;
+    stress_with(&settings, Follower { printer, link: None })
+}
+
+/// Does what `settings` say.
+///
+/// # Errors
+/// As [`stress`].
+pub(super) fn stress_with(
+    settings: &StressSettings,
+    follower: Follower<'_>,
+) -> Result<ExitCode, CliError> {
+    let printer = follower.printer;
     say(StressState::Queued, printer);
     let (mut prepared, target) =
-        ready(&settings, printer).inspect_err(|_| say(StressState::Error, printer))?;
+        ready(settings, printer).inspect_err(|_| say(StressState::Error, printer))?;
     prepared.plan.test_type = TestType::Stress;
     check_limits(&prepared.plan, printer);
     say(StressState::StressBinarySearch, printer);
     let watched = find_target(target.as_ref(), &prepared.plan);
     let is_local = watched.destinations.iter().any(|address| is_on_this_machine(address.ip()));
     let plan = prepared.plan.clone();
-    let mut lead = StressLead::new(&plan, &settings, is_local, printer);
-    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), printer)?;
+    let mut lead = StressLead::new(&plan, settings, is_local, printer);
+    let mut ended = execute(&settings.run, prepared, target, Some(&mut lead), follower)?;
     let mut found = lead.finding();
     found.bottleneck = bottleneck::bottleneck(&found, &ended.record);
     say(found.state, printer);
     printer.data(report::stress_answer(&found) + "\n");
     ended.record.findings.validity = Some(validity(&found));
-    let code = exit_code(&ended, &found, &settings);
+    let code = exit_code(&ended, &found, settings);
     ended.record.findings.stress = Some(found);
     ended.record.exit_code = Some(code.into());
     store(&settings.run, &mut ended, printer);
     write_files(&settings.run, &ended.record)?;
-    show(&settings, &ended, printer);
+    show(settings, &ended, printer);
     if code != ExitCode::Passed {
         printer.talk(&format!("{code}"));
     }

@@ -21,6 +21,7 @@ use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind, ResourceLevel, Slices};
 use crate::plan::{Plan, TestType};
 
+pub use crate::analysis::saturation::Bottleneck;
 pub use crate::analysis::validity::{Validity, Verdict};
 pub use bench::{EndpointRecord, EndpointRow};
 pub use findings::{

@@ -3,7 +3,7 @@
 use super::clean::markdown_text;
 use super::grid::{Column, Grid};
 use super::view::RunView;
-use super::{bench, sections, show};
+use super::{bench, sections, show, stress};
 use crate::record::RunRecord;
 use crate::units::show_count;
 
@@ -16,7 +16,18 @@ pub fn markdown(record: &RunRecord) -> String {
     if view.is_insecure {
         out += "\n> **Insecure:** certificates were not verified; anyone could have answered.\n";
     }
+    if let Some(found) = view.stress.as_ref().map(|view| &view.finding) {
+        out += &format!("\n**{}**\n\n", markdown_text(&stress::stress_answer(found)));
+        for remark in stress::remarks(found) {
+            out += &format!("- {}\n", markdown_text(&remark));
+        }
+        if let Some(bottleneck) = &found.bottleneck {
+            out += &format!("- what saturates first: {}\n", markdown_text(&bottleneck.words));
+        }
+    }
+    let none = || Grid::new(Vec::new());
     let parts = [
+        ("Probes", view.stress.as_ref().map_or_else(none, |view| stress::probes(&view.finding))),
         ("Thresholds", thresholds(&view)),
         ("Endpoints", bench::endpoints(&view.endpoints)),
         ("Steps", sections::steps(&view)),

@@ -16,6 +16,7 @@ mod history;
 pub mod html;
 mod json;
 mod markdown;
+mod scaling;
 mod sections;
 mod show;
 mod stress;
@@ -32,6 +33,7 @@ pub use history::history;
 pub use html::html;
 pub use json::{json, json_list};
 pub use markdown::markdown;
+pub use scaling::{FigureKind, LeftOut, ScalingReport, ScalingRun};
 pub use stress::{probe_line, rate_in_words, stress_answer};
 pub use summary::summary;
 

@@ -4,9 +4,8 @@
 use rusqlite::{Connection, named_params};
 
 use super::codec::to_json;
-use crate::analysis::saturation::Bottleneck;
 use crate::plan::ProbeLoad;
-use crate::record::{ProbeRecord, StressFinding};
+use crate::record::{Bottleneck, ProbeRecord, StressFinding};
 
 /// Writes what a search found, over what may be there of an earlier attempt.
 pub(super) fn replace(

@@ -72,7 +72,7 @@ impl LimitWatch {
 }
 
 /// Of the main thread, from which the others have it.
-pub(super) fn allowed_cores(process: &Process) -> Option<u32> {
+fn allowed_cores(process: &Process) -> Option<u32> {
     let ranges = process.status().ok()?.cpus_allowed_list?;
     let cores = ranges.iter().map(|(first, last)| last.saturating_sub(*first) + 1).sum();
     (cores > 0).then_some(cores)

@@ -18,6 +18,7 @@ mod levels;
 #[cfg(target_os = "linux")]
 mod limits;
 mod local;
+mod machine;
 #[cfg(any(test, not(target_os = "linux")))]
 #[cfg_attr(
     all(test, target_os = "linux"),
@@ -42,6 +43,7 @@ pub use levels::LevelWatch;
 #[cfg(target_os = "linux")]
 pub use limits::LimitWatch;
 pub use local::is_on_this_machine;
+pub use machine::{MachineNow, MachineWatch};
 #[cfg(not(target_os = "linux"))]
 pub use portable::{
     LevelWatch, LimitWatch, ProcessWatcher, command_listening_on, pid_listening_on,

@@ -18,10 +18,14 @@ mod recovery;
 mod report;
 /// What many users cost.
 mod scale;
+/// The scaling experiment: throughput over replicas, and replicas behind nginx.
+mod scaling;
 /// Every journey in `scripts/` becomes a plan and runs: examples cannot rot.
 mod scripts;
 /// What `rhaid selftest` measures, shows, keeps and leaves behind.
 mod selftest;
+/// The control API: runs by request, the live feed, who may ask.
+mod serve;
 /// What the target and its machine have in use: seen, scraped, stored, shown.
 mod sources;
 /// What is reported of a target that freezes.

@@ -62,11 +62,11 @@ fn a_mapped_pool_that_is_full_is_stored_and_told_as_full() {
 fn the_scrape_is_no_request_of_the_run_and_the_sample_service_is_scraped_unasked() {
     let target = TargetApi::start(&[]);
     let url = format!("{}/api/teams", target.url());
-    let mut rhaid = Rhaid::new().args(["run", &url, "-i", "300", "-u", "2"]);
+    let mut rhaid = Rhaid::new().args(["run", &url, "--rate", "50/s", "-d", "4s"]);
     let ended = rhaid.run();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let record = rhaid.record();
-    assert_eq!((record["totals"]["sent"].as_u64(), target.received()), (Some(300), 300));
+    assert_eq!((record["totals"]["sent"].as_u64(), target.received()), (Some(200), 200));
     let scrapes = &record["resources"]["scrapes"];
     assert_eq!(scrapes[0]["url"], format!("{}/metrics", target.url()));
     assert_eq!(scrapes[0]["failed"], 0);

@@ -12,7 +12,7 @@ use crate::support::{Rhaid, TargetApi, poll};
 const WITHIN: Duration = Duration::from_secs(240);
 
 /// Probes as short as they can be: this machine does other things meanwhile.
-const QUICK: [&str; 6] = ["--probe-duration", "2s", "--hold", "0", "--width", "30%"];
+const QUICK: [&str; 6] = ["--probe-duration", "2s", "--hold", "0", "--width", "45%"];
 
 #[track_caller]
 fn number(value: &Value) -> f64 {
@@ -37,13 +37,13 @@ fn a_search_brackets_the_load_at_which_a_target_begins_to_lose() {
     let target = TargetApi::start(&lab);
     let url = format!("{}/lab/work", target.url());
     let mut rhaid = Rhaid::new()
-        .args(["stress", &url, "--start-rate", "200", "--seed", "5"])
+        .args(["stress", &url, "--start-rate", "400", "--max-duration", "80s", "--seed", "5"])
         .args(QUICK)
         .args(["--require-rate", "5000"]);
     let ended = rhaid.spawn().wait_within(WITHIN);
     assert_eq!(ended.code, Some(113), "{}\n{}", ended.stdout, ended.stderr);
     for words in
-        ["Probe 200 RPS --> ", "too high --> search [", "Max sustainable RPS = ", "| Breakdown at "]
+        ["Probe 400 RPS --> ", "too high --> search [", "Max sustainable RPS = ", "| Breakdown at "]
     {
         assert!(ended.stdout.contains(words), "no {words:?} in:\n{}", ended.stdout);
     }
@@ -226,15 +226,26 @@ fn a_generator_that_is_the_limit_says_so() {
 fn a_pool_that_is_full_is_named() {
     let target = TargetApi::start(&["--pool-size", "4", "--query-delay", "20ms"]);
     let url = format!("{}/api/teams", target.url());
-    let mut rhaid = Rhaid::new()
-        .args(["stress", &url, "--sweep", "40..320", "--points", "5", "--probe-duration", "3s"]);
+    let mut rhaid = Rhaid::new().args([
+        "stress",
+        &url,
+        "--sweep",
+        "40..320",
+        "--points",
+        "5",
+        "--probe-duration",
+        "3s",
+    ]);
     let ended = rhaid.spawn().wait_within(WITHIN);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     let record = rhaid.record();
     assert_valid(&record);
     let bottleneck = &record["bottleneck"];
     assert_eq!(bottleneck["category"], "database pool", "{bottleneck}");
-    assert!(bottleneck["resource"].as_str().is_some_and(|name| name.contains("pool")), "{bottleneck}");
+    assert!(
+        bottleneck["resource"].as_str().is_some_and(|name| name.contains("pool")),
+        "{bottleneck}"
+    );
     let evidence = bottleneck["evidence"].as_array().expect("evidence");
     assert!(evidence.iter().any(|fit| fit["saturated"] == true), "{bottleneck}");
     assert!(ended.stdout.contains("what saturates first"), "{}", ended.stdout);

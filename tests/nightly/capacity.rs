@@ -56,3 +56,33 @@ fn the_capacity_of_a_queue_does_not_depend_on_the_time_out() {
         assert!((value / 1000.0 - 1.0).abs() < 0.06, "{timeout}: {}", record["max_sustainable"]);
     }
 }
+
+/// AT-7.8: 2 ms of CPU a request on one core are full at 500/s, and that shows before they are.
+#[test]
+fn a_core_that_is_full_is_named_and_predicted() {
+    for range in ["50..700", "50..300"] {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let service = format!(
+            "taskset -c 1 {} target-api --port {port} --lab cpu=2ms",
+            env!("CARGO_BIN_EXE_rhaid")
+        );
+        let url = format!("http://127.0.0.1:{port}/lab/work");
+        let mut rhaid = Rhaid::new().args(["stress", &url, "--spawn", &service]);
+        rhaid = rhaid.args(["--sweep", range, "--points", "8"]);
+        let ended = rhaid.spawn().wait_within(WITHIN);
+        assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+        let record = rhaid.record();
+        let bottleneck = &record["bottleneck"];
+        assert_eq!(bottleneck["category"], "cpu", "{range}: {}", bottleneck["words"]);
+        let evidence = bottleneck["evidence"].as_array().expect("evidence");
+        let full_at = evidence
+            .iter()
+            .find(|fit| fit["resource"] == "target cpu")
+            .map(|fit| number(&fit["at_capacity_per_s"]))
+            .expect("the target's CPU");
+        assert!((full_at / 500.0 - 1.0).abs() < 0.10, "{range}: {full_at}");
+    }
+}

@@ -22,7 +22,7 @@ const FLAT: f64 = 1.3;
 
 /// Of a resource of which less than this share is in use at the top there is plenty: what waits for it now and then came in
 /// a burst, or is somebody else's.
-const PLENTY: f64 = 0.5;
+const PLENTY: f64 = 0.7;
 
 /// Everything that is known.
 pub(super) struct Case<'s> {

@@ -66,7 +66,7 @@ pub struct SearchArgs {
     /// How the search decides
     #[arg(long, value_enum, env = "RHAID_STRATEGY", hide_env = true, default_value_t = StrategyArg::Mlr)]
     pub strategy: StrategyArg,
-    /// The first load [default: 10/s]
+    /// The first load; smaller ones are tried when it is too high [default: 50/s]
     #[arg(long, value_name = "RATE", env = "RHAID_START_RATE", hide_env = true, value_parser = values::rate_or_number)]
     pub start_rate: Option<Rate>,
     /// The highest load that is tried [default: 100k/s]

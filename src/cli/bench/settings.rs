@@ -20,9 +20,9 @@ const MANY: u64 = 100_000;
 
 /// How `bench` goes about it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct BenchSettings {
+pub(in crate::cli) struct BenchSettings {
     /// What it shares with `run`. Of several URLs its source is the first.
-    pub(super) run: RunSettings,
+    pub(in crate::cli) run: RunSettings,
     /// The URLs, when there are several.
     pub(super) urls: Vec<UrlRequest>,
     /// Users on each endpoint.
@@ -40,7 +40,7 @@ impl BenchSettings {
     ///
     /// # Errors
     /// The first thing that cannot be meant: exit code 2.
-    pub(super) fn new(args: BenchArgs, global: &GlobalArgs) -> Result<Self, CliError> {
+    pub(in crate::cli) fn new(args: BenchArgs, global: &GlobalArgs) -> Result<Self, CliError> {
         let BenchArgs { sources, measure, target, watch, http, request, mut output, engine } = args;
         if measure.precision.is_some_and(|precision| precision < FINEST) {
             return Err(usage(

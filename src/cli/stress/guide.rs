@@ -138,7 +138,7 @@ impl Guide {
         record: &mut ProbeRecord,
         elapsed: Duration,
     ) {
-        let drift = self.drift(measured, record.offered_per_s);
+        let drift = self.drift(measured, record.load);
         record.growth_per_s = drift.map(|drift| drift.growth_per_s);
         record.growth_error_per_s = drift.map(|drift| drift.standard_error_per_s);
         let (Way::Search { search, .. }, ProbeLoad::PerSecond(load_per_s)) =
@@ -175,8 +175,12 @@ impl Guide {
         };
     }
 
-    fn drift(&self, measured: &Measured, offered_per_s: f64) -> Option<Drift> {
-        drift(&measured.outstanding, offered_per_s, self.arrivals)
+    /// In iterations, as the load is: a user has one request in flight at a time.
+    fn drift(&self, measured: &Measured, load: ProbeLoad) -> Option<Drift> {
+        match load {
+            ProbeLoad::PerSecond(per_s) => drift(&measured.outstanding, per_s, self.arrivals),
+            ProbeLoad::Users(_) => None,
+        }
     }
 
     /// Whether the whole seconds of a probe so far decide it: so many failures that every goal is missed, so few bad
@@ -222,8 +226,7 @@ impl Guide {
         };
         let per_s = |iterations_per_s: f64| iterations_per_s * per_iteration;
         found.max_sustainable = outcome.max_sustainable.map(|found| Sustainable {
-            // Successes are requests already.
-            value: found.goodput_per_s,
+            value: per_s(found.goodput_per_s),
             lower: per_s(found.lower_per_s),
             upper: found.upper_per_s.map(per_s),
             confirmed: found.confirmed,
@@ -234,8 +237,8 @@ impl Guide {
             first_failure: found.first_failure,
         });
         found.capacity = outcome.capacity_drift.map(|found| Capacity {
-            value: found.mu_hat_per_s,
-            standard_error: found.standard_error_per_s,
+            value: per_s(found.mu_hat_per_s),
+            standard_error: per_s(found.standard_error_per_s),
             unstable_from: per_s(found.smallest_unstable_load_per_s),
         });
         found.is_generator_limited |=

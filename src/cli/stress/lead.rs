@@ -55,6 +55,8 @@ pub(super) struct StressLead<'a> {
     made: (u64, u64),
     settle: Duration,
     spoilt: usize,
+    /// When the last probe ended that told something.
+    told_at: Duration,
     is_over: bool,
 }
 
@@ -77,6 +79,7 @@ impl<'a> StressLead<'a> {
             made: (0, 0),
             settle: SHORTEST_SETTLE,
             spoilt: 0,
+            told_at: Duration::ZERO,
             is_over: false,
         }
     }
@@ -160,7 +163,10 @@ impl<'a> StressLead<'a> {
             return;
         }
         self.spoilt = 0;
-        self.guide.conclude(measured, record, now.saturating_sub(current.probe.start));
+        // Since the last one that told something; the search counts rests itself.
+        let took = now.saturating_sub(self.told_at + current.wanted.rest);
+        self.told_at = now;
+        self.guide.conclude(measured, record, took);
     }
 
     fn count(&mut self, measured: &Measured) {
@@ -218,9 +224,14 @@ impl Lead for StressLead<'_> {
         }
         let is_enough = self.guide.has_seen_enough(&current.probe, seen.totals, so_far);
         if is_enough {
-            current.cut_at = Some(so_far);
+            // What was due since the last whole second counts too.
+            current.cut_at = Some(seen.now);
         }
         is_enough
+    }
+
+    fn probes(&self) -> &[ProbeRecord] {
+        &self.probes
     }
 }
 

@@ -49,8 +49,15 @@ pub(super) fn measured(
 ) -> Measured {
     let phase = [("phase".to_owned(), probe.phase.clone())];
     let requests = seen.totals.select_requests(&phase);
-    let iterations = iterations(seen.totals, &probe.phase);
+    let mut iterations = iterations(seen.totals, &probe.phase);
     let slices = slices(seen.totals, probe, end);
+    if end < probe.end() {
+        // What was due between the last whole second and the stop was dropped by the stop, not by the load.
+        let before = slices.iter().map(|slice| slice.dropped).sum();
+        let at_stop = iterations.dropped.saturating_sub(before);
+        iterations.dropped -= at_stop;
+        iterations.planned -= at_stop;
+    }
     let backlog = backlog(seen.totals, &slices);
     let mut measured = Measured {
         slow: limit.map_or(0, |limit| slower(&requests, limit)),

@@ -16,7 +16,7 @@ use crate::units::Rate;
 const ERROR_THRESHOLD: f64 = 0.05;
 /// The share of failed requests that is borne where there is no objective.
 const BORNE_ERRORS: f64 = 0.01;
-const START_PER_S: f64 = 10.0;
+const START_PER_S: f64 = 50.0;
 const MAX_PER_S: f64 = 100_000.0;
 const WIDTH: f64 = 0.05;
 const PROBE: Duration = Duration::from_secs(5);
@@ -39,9 +39,9 @@ pub(super) struct Objective {
 
 /// How `stress` goes about it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct StressSettings {
+pub(in crate::cli) struct StressSettings {
     /// What it shares with `run`.
-    pub(super) run: RunSettings,
+    pub(in crate::cli) run: RunSettings,
     /// The share of bad requests at which the target counts as broken.
     pub(super) error_threshold: f64,
     /// The share of bad or slow requests that is borne.
@@ -77,7 +77,7 @@ impl StressSettings {
     ///
     /// # Errors
     /// The first thing that cannot be meant: exit code 2.
-    pub(super) fn new(args: StressArgs, global: &GlobalArgs) -> Result<Self, CliError> {
+    pub(in crate::cli) fn new(args: StressArgs, global: &GlobalArgs) -> Result<Self, CliError> {
         let StressArgs { source, search, target, watch, http, request, output, engine } = args;
         let objective = search.slo.as_deref().map(objective).transpose()?;
         let probe = search.probe_duration.unwrap_or(PROBE);

@@ -1,12 +1,19 @@
 //! CPU, memory and files of the target's processes against what they may use.
 
+use std::collections::BTreeSet;
+
 use procfs::process::{LimitValue, Process};
 
 use super::delay::RunDelay;
 use super::{Growth, level};
 use crate::metric::resource::ResourceUse;
 use crate::metric::{GeneratorHealth, LevelUnit, ResourceLevel};
-use crate::watch::limits::{CpuGroups, allowed_cores};
+use crate::watch::limits::CpuGroups;
+
+/// A process with less than one in so many parts of the CPU time of all does not count among those that work.
+const IDLE_SHARE: u64 = 10;
+/// More cores than any machine has: a bound on what a list of them may say.
+const MOST_CORES: u32 = 8192;
 
 /// What is known of the target's processes between samples.
 #[derive(Debug)]
@@ -30,9 +37,10 @@ impl TargetLevels {
         seconds: f64,
         levels: &mut Vec<ResourceLevel>,
     ) {
-        let Some(eldest) = processes.first() else { return };
-        let cpu =
-            level("target cpu", LevelUnit::Cores, usage.cpu_percent / 100.0, self.cores_of(eldest));
+        let workers = workers(processes);
+        let Some(busiest) = workers.first() else { return };
+        let cores = self.cores_of(busiest, &workers);
+        let cpu = level("target cpu", LevelUnit::Cores, usage.cpu_percent / 100.0, cores);
         levels.push(ResourceLevel { saturation: self.delay.waiting_threads(processes), ..cpu });
         let total = procfs::Current::current().ok().map(|memory: procfs::Meminfo| memory.mem_total);
         let memory = level(
@@ -48,19 +56,39 @@ impl TargetLevels {
         levels.extend(open_files(processes));
     }
 
-    /// Cores that the process may use, by affinity and by the quotas of its control groups.
-    fn cores_of(&mut self, process: &Process) -> Option<f64> {
+    /// Cores that `workers` may use together, by their affinity and by the quotas of the control groups of `process`.
+    fn cores_of(&mut self, process: &Process, workers: &[&Process]) -> Option<f64> {
         let pid = process.pid();
         if self.groups.as_ref().is_none_or(|(of, _)| *of != pid) {
             self.groups = Some((pid, CpuGroups::of(process)));
         }
         let mut health =
-            GeneratorHealth { allowed_cores: allowed_cores(process), ..GeneratorHealth::default() };
+            GeneratorHealth { allowed_cores: allowed_cores(workers), ..GeneratorHealth::default() };
         if let Some((_, groups)) = &mut self.groups {
             groups.read_into(&mut health);
         }
         health.cores()
     }
+}
+
+/// The processes that do the work, the busiest first: a shell or a supervisor that only started them may use other cores.
+fn workers<'p>(processes: &[&'p Process]) -> Vec<&'p Process> {
+    let ticks = |process: &Process| process.stat().map_or(0, |stat| stat.utime + stat.stime);
+    let mut workers: Vec<(u64, &Process)> =
+        processes.iter().map(|process| (ticks(process), *process)).collect();
+    // Stable: as long as nobody has done anything the eldest is first.
+    workers.sort_by_key(|(ticks, _)| std::cmp::Reverse(*ticks));
+    let all: u64 = workers.iter().map(|(ticks, _)| ticks).sum();
+    workers.retain(|(ticks, _)| *ticks * IDLE_SHARE >= all);
+    workers.into_iter().map(|(_, process)| process).collect()
+}
+
+/// Cores on which any of the processes may run.
+fn allowed_cores(processes: &[&Process]) -> Option<u32> {
+    let ranges = processes.iter().filter_map(|process| process.status().ok()?.cpus_allowed_list);
+    let cores: BTreeSet<u32> =
+        ranges.flatten().flat_map(|(first, last)| first..=last.min(first + MOST_CORES)).collect();
+    u32::try_from(cores.len()).ok().filter(|cores| *cores > 0)
 }
 
 /// Of the process that is nearest to its limit, for each has its own. `None` when no files may be counted, as those of

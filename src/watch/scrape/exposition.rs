@@ -28,7 +28,7 @@ pub enum ExpositionError {
         /// What is wrong with it.
         reason: String,
     },
-    /// More samples than [`MAX_SAMPLES`].
+    /// More samples than are kept of one page.
     #[error("the page has more than 50,000 series")]
     TooMany,
 }

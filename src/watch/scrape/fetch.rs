@@ -28,7 +28,7 @@ pub enum FetchError {
     /// Another status than 200.
     #[error("the answer has status {0}")]
     Status(u16),
-    /// It is longer than [`MAX_ANSWER_BYTES`].
+    /// It is longer than an answer may be.
     #[error("the page is longer than 4 MiB")]
     TooLong,
     /// It ended before its end.

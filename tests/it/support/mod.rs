@@ -3,6 +3,7 @@
 //! Each is a process or a thread of its own that ends when it is dropped. Waiting is polling with a bound: what is waited for
 //! is outside this process.
 
+pub(crate) mod api;
 pub(crate) mod confine;
 pub(crate) mod faulty;
 pub(crate) mod rhaid;
@@ -10,6 +11,7 @@ pub(crate) mod target;
 
 use std::time::Duration;
 
+pub(crate) use api::Api;
 pub(crate) use confine::{CpuGroup, network_namespace, skipped};
 pub(crate) use faulty::{Fault, Faulty};
 pub(crate) use rhaid::{Ended, Rhaid, Running};

@@ -145,6 +145,10 @@ impl Running {
         kill_process(pid, signal).expect("rhaid is there");
     }
 
+    pub(crate) fn stdout(&self) -> String {
+        read_text(&self.stdout)
+    }
+
     pub(crate) fn stderr(&self) -> String {
         read_text(&self.stderr)
     }

@@ -76,6 +76,7 @@ const CRATES: &[(&str, Home)] = &[
     ("csv", In(&["src/report/", "src/script/"])),
     ("fake", In(&["src/script/"])),
     ("flate2", In(&["src/transport/"])),
+    ("futures_util", In(&["src/control/"])),
     ("hdrhistogram", In(&["src/metric/histogram.rs"])),
     ("http", In(&["src/control/", "src/engine/", "src/plan/", "src/script/", "src/transport/"])),
     ("httparse", In(&["src/transport/"])),

@@ -1,0 +1,244 @@
+//! `POST /api/tests/start`: what may be asked for, and what is made of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::config::{Caps, ControlConfig};
+use super::error::Refusal;
+use super::scripts;
+use crate::plan::{Executor, Plan, TestType};
+
+/// The shortest run that can be asked for.
+const SHORTEST_S: f64 = 1.0;
+/// Tags of a run, and characters of a name or tag.
+const MOST_TAGS: usize = 32;
+const LONGEST_NAME: usize = 200;
+
+/// What a client sends.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRequest {
+    /// Name of the run.
+    pub name: Option<String>,
+    /// `load`, `stress` or `benchmark`.
+    pub test_type: String,
+    /// A script below the script root.
+    pub script: Option<String>,
+    /// With a script its base URL, without one the URL that is requested.
+    pub target_url: Option<String>,
+    /// Virtual users.
+    pub users: Option<u64>,
+    /// Arrivals a second: of a load test its load, of a stress test the highest that is tried.
+    pub rate: Option<f64>,
+    /// How long: of a benchmark each endpoint, of a stress test the whole search at most.
+    pub duration_seconds: Option<f64>,
+    /// Of a stress test: the share of failed requests at which the target counts as broken, in percent.
+    pub error_threshold_percent: Option<f64>,
+    /// Of a stress test: what must be kept to, `p(99)<300`.
+    pub slo: Option<String>,
+    /// Tags of the run.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A run that may be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launch {
+    /// What kind.
+    pub test_type: TestType,
+    /// Its name, when one was given.
+    pub name: Option<String>,
+    /// Its script, below the script root.
+    pub script: Option<PathBuf>,
+    /// Its target: with a script the base URL, without one the URL.
+    pub target_url: Option<String>,
+    /// Virtual users.
+    pub users: Option<u64>,
+    /// Arrivals a second.
+    pub rate_per_s: Option<f64>,
+    /// How long.
+    pub duration: Option<Duration>,
+    /// The share of failed requests at which the target counts as broken, 0..=1.
+    pub error_threshold: Option<f64>,
+    /// What must be kept to.
+    pub slo: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// The most that it may make, whatever its script says.
+    pub caps: Caps,
+}
+
+impl Launch {
+    /// What is made of a request.
+    ///
+    /// # Errors
+    /// What makes no sense, and what may not be asked for.
+    pub fn new(request: StartRequest, config: &ControlConfig) -> Result<Self, Refusal> {
+        let test_type = test_type(&request.test_type)?;
+        bounded_texts(&request)?;
+        let script =
+            request.script.as_deref().map(|name| scripts::find(config, name)).transpose()?;
+        let target_url = request.target_url.or_else(|| config.default_target.clone());
+        let launch = Self {
+            test_type,
+            name: request.name.filter(|name| !name.trim().is_empty()),
+            script,
+            target_url,
+            users: request.users,
+            rate_per_s: request.rate,
+            duration: request.duration_seconds.map(length).transpose()?,
+            error_threshold: request.error_threshold_percent.map(share).transpose()?,
+            slo: request.slo,
+            tags: request.tags,
+            caps: config.caps,
+        };
+        launch.check_meaning()?;
+        launch.check_target(config)?;
+        launch.check_caps(config)?;
+        Ok(launch)
+    }
+
+    fn check_meaning(&self) -> Result<(), Refusal> {
+        if self.script.is_none() && self.target_url.is_none() {
+            let message = "there is nothing to run: neither script nor target_url is given";
+            return Err(Refusal::invalid(message));
+        }
+        if self.users == Some(0) {
+            return Err(Refusal::invalid("users is 0; it counts from 1"));
+        }
+        if self.rate_per_s.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(Refusal::invalid("rate must be above 0, in arrivals a second"));
+        }
+        let is_stress = self.test_type == TestType::Stress;
+        let of_stress = [
+            ("error_threshold_percent", self.error_threshold.is_some()),
+            ("slo", self.slo.is_some()),
+        ];
+        if let Some((field, _)) = of_stress.iter().find(|(_, given)| *given && !is_stress) {
+            return Err(Refusal::invalid(format!("{field} has a meaning for stress tests only")));
+        }
+        if self.rate_per_s.is_some() && self.test_type == TestType::Benchmark {
+            return Err(Refusal::invalid("a benchmark has users and no rate"));
+        }
+        Ok(())
+    }
+
+    fn check_target(&self, config: &ControlConfig) -> Result<(), Refusal> {
+        let Some(text) = &self.target_url else { return Ok(()) };
+        check_host(text, config)
+    }
+
+    fn check_caps(&self, config: &ControlConfig) -> Result<(), Refusal> {
+        let caps = config.caps;
+        if self.users.is_some_and(|users| users > caps.users) {
+            return Err(Refusal::beyond(format!("this server makes {} users at most", caps.users)));
+        }
+        if self.rate_per_s.is_some_and(|rate| rate > caps.rate_per_s) {
+            let message =
+                format!("this server makes {} arrivals a second at most", caps.rate_per_s);
+            return Err(Refusal::beyond(message));
+        }
+        if self.duration.is_some_and(|duration| duration > caps.duration) {
+            let message = format!("this server runs {} s at most", caps.duration.as_secs());
+            return Err(Refusal::beyond(message));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a plan that a script made larger than may be asked for, or that is for another host.
+pub(super) fn check_plan(plan: &Plan, config: &ControlConfig) -> Result<(), Refusal> {
+    if let Some(target) = &plan.target {
+        check_host(target, config)?;
+    }
+    if plan.test_type != TestType::Load {
+        // The plan of a search or a benchmark is only where it begins: the caps bound it as it goes.
+        return Ok(());
+    }
+    let caps = config.caps;
+    let peak = plan.scenarios.iter().filter_map(|scenario| peak_per_s(&scenario.executor));
+    if plan.max_vus() > caps.users || peak.sum::<f64>() > caps.rate_per_s {
+        let message = format!(
+            "the script asks for more than this server makes: {} users, {} arrivals a second",
+            caps.users, caps.rate_per_s
+        );
+        return Err(Refusal::beyond(message));
+    }
+    if plan.duration().is_some_and(|duration| duration > caps.duration) {
+        let message = format!("this server runs {} s at most", caps.duration.as_secs());
+        return Err(Refusal::beyond(message));
+    }
+    Ok(())
+}
+
+fn peak_per_s(executor: &Executor) -> Option<f64> {
+    match executor {
+        Executor::ConstantArrivalRate { rate, .. } => Some(rate.as_per_second()),
+        Executor::RampingArrivalRate { start_rate, stages, .. } => {
+            let targets = stages.iter().map(|stage| stage.target);
+            Some(targets.fold(start_rate.as_per_second(), f64::max))
+        }
+        _ => None,
+    }
+}
+
+/// Refuses a URL whose host may not be loaded.
+pub(super) fn check_host(text: &str, config: &ControlConfig) -> Result<(), Refusal> {
+    let url = url::Url::parse(text)
+        .ok()
+        .filter(|url| ["http", "https"].contains(&url.scheme()))
+        .ok_or_else(|| Refusal::invalid("target_url is no http or https URL"))?;
+    let host = url.host_str().unwrap_or_default();
+    if config.may_load(host) {
+        return Ok(());
+    }
+    let message = format!("this server may not load {host}");
+    let refusal = Refusal { code: "target_not_allowed", ..Refusal::beyond(message) };
+    Err(refusal.with_detail(format!("start it with --allow-target {host}, if the host is yours")))
+}
+
+fn test_type(word: &str) -> Result<TestType, Refusal> {
+    match word {
+        "load" => Ok(TestType::Load),
+        "stress" => Ok(TestType::Stress),
+        "benchmark" => Ok(TestType::Benchmark),
+        _ => {
+            let refusal = Refusal::invalid("test_type is none of load, stress, benchmark");
+            Err(Refusal { code: "unknown_test_type", ..refusal })
+        }
+    }
+}
+
+fn bounded_texts(request: &StartRequest) -> Result<(), Refusal> {
+    let is_long = |text: &str| text.chars().count() > LONGEST_NAME;
+    let has_control = |text: &str| text.chars().any(char::is_control);
+    let mut texts: Vec<&str> =
+        request.name.iter().chain(&request.slo).map(String::as_str).collect();
+    texts.extend(request.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
+    if request.tags.len() > MOST_TAGS || texts.iter().any(|text| is_long(text)) {
+        let message = format!(
+            "names and tags have {LONGEST_NAME} characters at most, and a run {MOST_TAGS} tags"
+        );
+        return Err(Refusal::invalid(message));
+    }
+    if texts.iter().any(|text| has_control(text)) {
+        return Err(Refusal::invalid("names and tags have no control characters"));
+    }
+    Ok(())
+}
+
+fn length(seconds: f64) -> Result<Duration, Refusal> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|_| seconds >= SHORTEST_S)
+        .ok_or_else(|| Refusal::invalid("duration_seconds must be 1 at least"))
+}
+
+fn share(percent: f64) -> Result<f64, Refusal> {
+    let is_share = percent > 0.0 && percent <= 100.0;
+    let refusal = || Refusal::invalid("error_threshold_percent must be above 0 and at most 100");
+    is_share.then_some(percent / 100.0).ok_or_else(refusal)
+}

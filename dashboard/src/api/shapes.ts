@@ -84,7 +84,7 @@ export interface StepRecord extends Requests { name: string; tasks: string[] }
 export interface PhaseRecord extends Requests { name: string; start_s: number; end_s: number }
 
 export interface Threshold { expression: string; actual: Maybe; passed: boolean; aborted?: boolean }
-export interface Check { name: string; passes: number; fails: number }
+export interface Check { name: string; task?: string | null; passes: number; fails: number }
 export interface ErrorGroup { name: string; kind: string; message: string; count: number }
 
 export interface ResourceSample {

@@ -72,7 +72,7 @@ export function TimeChart(props: Props) {
   return (
     <section className="card chart">
       <header>
-        <h3>{title}</h3>
+        <h3>{title}{times.length > 0 && cursor !== null && <span className="note"> at {axisTime(times[at] ?? 0)}</span>}</h3>
         <div className="legend">
           {lines.map((line) => (
             <button key={line.label} type="button" aria-pressed={!hidden.includes(line.label)}
@@ -81,10 +81,9 @@ export function TimeChart(props: Props) {
               {line.label} <b>{show(line.values[at])}</b>
             </button>
           ))}
-          <span className="at">{times.length > 0 && cursor !== null ? `at ${axisTime(times[at] ?? 0)}` : ""}</span>
         </div>
       </header>
-      <div ref={holder} className="plot" role="img" tabIndex={0} aria-label={`${title} over time; latest: ${summary}. Arrows move the cursor, + and − zoom, Escape shows all.`}
+      <div ref={holder} className={times.length > 0 ? "plot" : "plot blank"} role="img" tabIndex={0} aria-label={`${title} over time; latest: ${summary}. Arrows move the cursor, + and − zoom, Escape shows all.`}
         onKeyDown={(event) => { if (plot.current && onKey(plot.current, event.key, props, at)) event.preventDefault(); }} />
       {times.length === 0 && <p className="over-plot">No points yet: they come with the first second of load.</p>}
     </section>

@@ -40,7 +40,7 @@ function recordOf(at: (place: string) => string, type: string): RunRecord {
     validity: { verdict: at("verdict"), reasons: [at("reason")], notes: [at("note")] },
     steps: [{ name: at("step"), tasks: [at("task")], ...requests }],
     phases: [1, 2].map((n) => ({ name: at(`phase ${n}`), start_s: n, end_s: n + 1, ...requests })),
-    checks: [{ name: at("check"), passes: 1, fails: 1 }], thresholds: [{ expression: at("threshold"), actual: 1, passed: false }],
+    checks: [{ name: at("check"), task: at("check task"), passes: 1, fails: 1 }], thresholds: [{ expression: at("threshold"), actual: 1, passed: false }],
     errors: [{ name: at("error name"), kind: at("error kind"), message: at("error message"), count: 1 }],
     resources: { generator: null, target: null }, totals: { ...requests, requests: 1, dropped: 1, planned: 2, vus_max: 1 },
     generator: { version: at("version"), host: at("host"), cores: 1, os: at("os") }, events: [{ at_s: 1, kind: at("event kind"), text: at("event") }],
@@ -71,7 +71,7 @@ function everything(at: (place: string) => string) {
       {[going, modelOf(load, [], NOTHING_LIVE, null), modelOf(recordOf(at, "stress"), [], NOTHING_LIVE, null), modelOf(recordOf(at, "benchmark"), [], NOTHING_LIVE, null)]
         .map((model, index) => <RunBody key={index} model={model} range={null} onZoom={() => {}} />)}
       <History rows={[row]} shown={at("run_id")} />
-      <Compared comparison={comparison} ofA={[]} ofB={[]} />
+      <Compared comparison={comparison} ofA={[]} ofB={[]} force />
       <Findings findings={findings} goTo={() => {}} />
       <Start scripts={[{ name: at("file"), size: 1, modified_ms: 1 }]} onStarted={() => {}} />
       <Banner words={at("banner")} /><Failure error={new Error(at("failure"))} retry={() => {}} />
@@ -81,7 +81,7 @@ function everything(at: (place: string) => string) {
 
 /// Texts that the page must show somewhere, so that a field which is left out does not pass for a safe one.
 const SHOWN = [
-  "run_id", "name", "load", "target", "tag", "tag value", "script", "verdict", "reason", "note", "step", "phase 1", "check", "threshold", "error name", "error kind", "error message", "version", "host", "event",
+  "run_id", "name", "load", "target", "tag", "tag value", "script", "verdict", "reason", "note", "step", "phase 1", "check", "check task", "threshold", "error name", "error kind", "error message", "version", "host", "event",
   "strategy", "objective", "irregular", "first failure", "knee words", "purpose", "probe reason", "resource", "confidence", "bottleneck words", "endpoint", "endpoint verdict", "row validity", "compared step",
   "compared verdict", "compared reason", "a name", "b validity", "compared note", "difference", "finding", "finding hint", "live phase", "live step", "file", "banner", "failure",
 ];

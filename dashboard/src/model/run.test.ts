@@ -62,6 +62,8 @@ test("limits are drawn only of thresholds on all requests", () => {
 
 test("a record without a state has that of its status", () => {
   expect(stateOf({ status: "finished", exit_code: 0 })).toBe("COMPLETED");
-  expect(stateOf({ status: "aborted", exit_code: 99 })).toBe("ERROR");
+  expect(stateOf({ status: "aborted", exit_code: 99 })).toBe("STOPPED");
+  expect(stateOf({ status: "aborted", exit_code: 107 })).toBe("ERROR");
+  expect(stateOf({ status: "queued", exit_code: null })).toBe("QUEUED");
   expect(stateOf({ status: "finished", exit_code: 0, state: "STOPPED" })).toBe("STOPPED");
 });

@@ -145,6 +145,9 @@ const ENDED: State[] = ["COMPLETED", "ERROR", "STOPPED", "INTERRUPTED"];
 
 export function isOver(state: State): boolean { return ENDED.includes(state); }
 
+/// Exit codes of runs that an error ended; any other early end was asked for, by somebody or by a threshold.
+const ERRORS = [104, 107, 109];
+
 /** The state of a run; a record of a file has only its status. */
 export function stateOf(run: { state?: State | undefined; status: string; exit_code: number | null }): State {
   if (run.state) return run.state;
@@ -153,7 +156,7 @@ export function stateOf(run: { state?: State | undefined; status: string; exit_c
     case "running": return "RUNNING";
     case "finished": return "COMPLETED";
     case "interrupted": return "INTERRUPTED";
-    default: return run.exit_code === 0 ? "STOPPED" : "ERROR";
+    default: return run.exit_code !== null && ERRORS.includes(run.exit_code) ? "ERROR" : "STOPPED";
   }
 }
 

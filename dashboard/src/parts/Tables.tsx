@@ -5,8 +5,8 @@ import type { Endpoint, Interval, RunRecord } from "../api/shapes";
 import { count, ms, perSecond, share, span } from "../model/figures";
 import type { RunModel } from "../model/run";
 
-/// Columns of sentences, which begin at the left.
-const PROSE = ["Message", "Why"];
+/// Columns of words, which begin at the left; figures end at the right.
+const WORDS = ["Message", "Why", "Kind", "Event", "For", "Verdict", "Numbers"];
 
 /** A table that scrolls by itself, also by keyboard. */
 export function Table(props: { title: string; heads: string[]; children: ReactNode; note?: string }) {
@@ -15,7 +15,7 @@ export function Table(props: { title: string; heads: string[]; children: ReactNo
       <header><h3>{props.title}</h3>{props.note && <span className="note">{props.note}</span>}</header>
       <div className="scroll" tabIndex={0} role="region" aria-label={props.title}>
         <table>
-          <thead><tr>{props.heads.map((head) => <th key={head} scope="col" className={PROSE.includes(head) ? "message" : ""}>{head}</th>)}</tr></thead>
+          <thead><tr>{props.heads.map((head) => <th key={head} scope="col" className={WORDS.includes(head) ? "left" : ""}>{head}</th>)}</tr></thead>
           <tbody>{props.children}</tbody>
         </table>
       </div>
@@ -84,7 +84,7 @@ export function BenchTable({ endpoints }: { endpoints: Endpoint[] }) {
           <td>{ms(row.response_p95_ms)}</td>
           <td><WithInterval value={row.response_p99_ms} interval={row.p99_interval} /></td>
           <td>{ms(row.response_max_ms)}</td>
-          <td><ValidityWord verdict={row.validity} /></td>
+          <td className="left"><ValidityWord verdict={row.validity} /></td>
         </tr>
       ))}
     </Table>
@@ -111,7 +111,7 @@ export function Thresholds({ model }: { model: RunModel }) {
         <tr key={row.expression}>
           <th scope="row"><code>{row.expression}</code></th>
           <td>{row.actual === null ? "–" : Number(row.actual.toPrecision(4)).toLocaleString("en")}</td>
-          <td><Word tone={row.passed ? "good" : "bad"}>{row.passed ? "holds" : "broken"}</Word></td>
+          <td className="left"><Word tone={row.passed ? "good" : "bad"}>{row.passed ? "holds" : "broken"}</Word></td>
         </tr>
       ))}
     </Table>
@@ -119,13 +119,14 @@ export function Thresholds({ model }: { model: RunModel }) {
 }
 
 export function Checks({ model }: { model: RunModel }) {
-  const rows = model.snapshot?.checks ?? model.record.checks ?? [];
+  // The record, which is read again every few seconds, also knows the task of each.
+  const rows = model.record.checks?.length ? model.record.checks : model.snapshot?.checks ?? [];
   if (rows.length === 0) return null;
   return (
     <Table title="Checks" heads={["Check", "Held", "Failed", "Share"]}>
       {rows.map((row, index) => (
         <tr key={`${row.name} ${index}`}>
-          <th scope="row">{row.name}</th>
+          <th scope="row">{row.name}{row.task && <small> in {row.task}</small>}</th>
           <td>{count(row.passes)}</td>
           <td className={row.fails > 0 ? "tone-bad" : ""}>{count(row.fails)}</td>
           <td>{share(row.passes + row.fails > 0 ? row.passes / (row.passes + row.fails) : null)}</td>
@@ -143,7 +144,7 @@ export function Errors({ model }: { model: RunModel }) {
       {rows.map((row, index) => (
         <tr key={`${row.name} ${row.kind} ${index}`}>
           <th scope="row">{row.name}</th>
-          <td>{row.kind}</td>
+          <td className="left">{row.kind}</td>
           <td className="message">{row.message}</td>
           <td>{count(row.count)}</td>
         </tr>
@@ -181,7 +182,7 @@ export function Events({ model }: { model: RunModel }) {
       {model.events.map((event, index) => (
         <tr key={index}>
           <th scope="row">{span(event.at_s)}</th>
-          <td>{event.kind}</td>
+          <td className="left">{event.kind}</td>
           <td className="message">{event.text}</td>
         </tr>
       ))}

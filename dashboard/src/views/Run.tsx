@@ -46,15 +46,28 @@ export function Run({ id, memoryTotalBytes, isServerGone, onChanged }: Props) {
         {problem && <Banner words={problem} action={{ label: "Close", run: () => setProblem("") }} />}
         {reason && <Banner words={`This run made no load: ${reason}`} />}
         {fault && <Banner words={fault} />}
-        <div className="zoom" role="group" aria-label="Part of the run that the charts show">
-          {goesOn && <button type="button" aria-pressed={!isWhole && !range} onClick={() => show(false)}>Latest</button>}
-          {goesOn && <button type="button" aria-pressed={isWhole && !range} onClick={() => show(true)}>Whole run</button>}
-          {!goesOn && range && <button type="button" onClick={() => setRange(null)}>Show the whole run</button>}
-          <span className="note">Drag across a chart to zoom, double-click to go back; with the keyboard: arrows, + and −, Escape.</span>
-        </div>
-        <RunBody model={model} range={range} onZoom={setRange} />
+        {model.state === "QUEUED" ? <Waiting /> : (
+          <>
+            <div className="zoom" role="group" aria-label="Part of the run that the charts show">
+              {goesOn && <button type="button" aria-pressed={!isWhole && !range} onClick={() => show(false)}>Latest</button>}
+              {goesOn && <button type="button" aria-pressed={isWhole && !range} onClick={() => show(true)}>Whole run</button>}
+              {!goesOn && range && <button type="button" onClick={() => setRange(null)}>Show the whole run</button>}
+              <span className="note">Drag across a chart to zoom, double-click to go back; with the keyboard: arrows, + and −, Escape.</span>
+            </div>
+            <RunBody model={model} range={range} onZoom={setRange} />
+          </>
+        )}
       </main>
     </>
+  );
+}
+
+function Waiting() {
+  return (
+    <section className="card state">
+      <h2>This run waits for its turn</h2>
+      <p>Tests run one after the other, so that none disturbs the figures of another. Charts and tables appear here when it begins; the list below says what is before it.</p>
+    </section>
   );
 }
 

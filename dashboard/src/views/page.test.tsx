@@ -47,8 +47,16 @@ test("two ticked runs can be compared, a third takes the place of the first", ()
   expect(page.querySelector("a.button")?.getAttribute("href")).toBe("#/compare/b/c");
 });
 
-test("a history without runs says how to make one", () => {
-  expect(show(<History rows={[]} shown={null} />).textContent).toContain("press Start");
+test("a filter that leaves nothing says so, with a way back", () => {
+  const page = show(<History rows={[row({ tags: { branch: "main" } })]} shown={null} />);
+  const box = page.querySelector("input[type=search]") as HTMLInputElement;
+  act(() => {
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(box, "nothing");
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  expect(page.textContent).toContain("No run matches “nothing”");
+  act(() => ([...page.querySelectorAll("button")].find((one) => one.textContent === "Show all 1") as HTMLButtonElement).click());
+  expect(page.querySelectorAll("tbody tr").length).toBe(1);
 });
 
 test("the form asks for what is missing and leaves out what was not filled in", () => {
@@ -63,7 +71,9 @@ test("the form asks for what is missing and leaves out what was not filled in", 
 
 test("an address leads to its view, and any other to the start", () => {
   expect(routeOf("#/runs/01A%2F")).toEqual({ view: "run", id: "01A/" });
-  expect(routeOf("#/compare/1/2")).toEqual({ view: "compare", a: "1", b: "2" });
+  expect(routeOf("#/compare/1/2")).toEqual({ view: "compare", a: "1", b: "2", force: false });
+  expect(routeOf("#/compare/1/2/anyway")).toEqual({ view: "compare", a: "1", b: "2", force: true });
+  expect([routeOf("#/scripts/a.rhai"), routeOf("#/scripts/")]).toEqual([{ view: "script", name: "a.rhai" }, { view: "script", name: "" }]);
   for (const hash of ["", "#", "#/compare/1", "#/runs/", "#%"]) expect(routeOf(hash)).toEqual({ view: "home" });
 });
 

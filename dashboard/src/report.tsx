@@ -3,7 +3,7 @@
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import "uplot/dist/uPlot.min.css";
-import type { LiveEvent, RunRecord, SeriesPoint } from "./api/shapes";
+import type { RunRecord, SeriesPoint } from "./api/shapes";
 import { startTheme } from "./charts/theme";
 import type { Range } from "./charts/TimeChart";
 import { modelOf, NOTHING_LIVE, pointsOf } from "./model/run";
@@ -12,7 +12,7 @@ import "./style.css";
 import { Guard } from "./views/states";
 import { RunHead, Top } from "./views/Top";
 
-interface Given { run: RunRecord; series: SeriesPoint[]; events?: LiveEvent[] }
+interface Given { run: RunRecord; series: SeriesPoint[] }
 
 /** The data of this page; null when nothing was put into it. */
 export function given(text: string | null | undefined): Given | null {
@@ -29,13 +29,12 @@ export function Report({ data }: { data: Given | null }) {
   if (!data) {
     return <section className="card state"><h2>This report is empty</h2><p>`rhaid report ID --format html -o run.html` makes one that is not.</p></section>;
   }
-  const live = { ...NOTHING_LIVE, events: data.events ?? [] };
-  const model = modelOf(data.run, pointsOf(data.series ?? []), live, null);
+  const model = modelOf(data.run, pointsOf(data.series ?? []), NOTHING_LIVE, null);
   return (
     <>
       <Top version={data.run.generator?.version} />
+      <RunHead model={model}>{range && <button type="button" onClick={() => setRange(null)}>Show the whole run</button>}</RunHead>
       <main>
-        <RunHead model={model}>{range && <button type="button" onClick={() => setRange(null)}>Show the whole run</button>}</RunHead>
         <Guard><RunBody model={model} range={range} onZoom={setRange} /></Guard>
       </main>
     </>

@@ -4,7 +4,7 @@
 export type Maybe = number | null;
 
 export type State =
-  | "QUEUED" | "RUNNING" | "STRESS_BINARY_SEARCH" | "COMPLETED" | "ERROR" | "STOPPED" | "INTERRUPTED";
+  | "QUEUED" | "RUNNING" | "PAUSED" | "STRESS_BINARY_SEARCH" | "COMPLETED" | "ERROR" | "STOPPED" | "INTERRUPTED";
 
 export interface Health {
   status: string;
@@ -23,6 +23,9 @@ export interface SystemMetrics {
 }
 
 export interface ScriptFile { name: string; size: number; modified_ms: number }
+
+/** One problem of a script; line and column count from 1 and are 0 where the place is not known. */
+export interface Finding { line: number; column: number; message: string; hint: string | null }
 
 export interface StartRequest {
   name?: string;
@@ -57,7 +60,11 @@ export interface RunRow {
   response_time_p99_ms: Maybe;
   tags: Record<string, string>;
   exit_code: number | null;
+  /** Why a run never began. */
+  error?: RunError | string | null;
 }
+
+export interface RunError { message: string; hint?: string | null }
 
 export interface Times {
   min: Maybe; avg: Maybe; p50: Maybe; p90: Maybe; p95: Maybe; p99: Maybe; p99_9: Maybe; max: Maybe;
@@ -77,7 +84,7 @@ export interface StepRecord extends Requests { name: string; tasks: string[] }
 export interface PhaseRecord extends Requests { name: string; start_s: number; end_s: number }
 
 export interface Threshold { expression: string; actual: Maybe; passed: boolean; aborted?: boolean }
-export interface Check { name: string; passes: number; fails: number }
+export interface Check { name: string; task?: string | null; passes: number; fails: number }
 export interface ErrorGroup { name: string; kind: string; message: string; count: number }
 
 export interface ResourceSample {
@@ -177,6 +184,9 @@ export interface RunRecord extends Stress {
   totals: Requests & { requests: number; throughput: number; dropped: number; planned: number; vus_max: number };
   generator: { version: string; host: string; cores: number; os: string };
   endpoints?: Endpoint[];
+  /** What was done to the run while it went on. */
+  events?: LiveEvent[];
+  error?: RunError | string | null;
   live?: Snapshot;
 }
 
@@ -187,7 +197,7 @@ export interface SeriesPoint {
   p50_ms: Maybe;
   p95_ms: Maybe;
   p99_ms: Maybe;
-  in_flight: Maybe;
+  in_flight?: Maybe;
   vus?: Maybe;
 }
 

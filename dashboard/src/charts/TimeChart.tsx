@@ -72,7 +72,7 @@ export function TimeChart(props: Props) {
   return (
     <section className="card chart">
       <header>
-        <h3>{title}</h3>
+        <h3>{title}{times.length > 0 && cursor !== null && <span className="note"> at {axisTime(times[at] ?? 0)}</span>}</h3>
         <div className="legend">
           {lines.map((line) => (
             <button key={line.label} type="button" aria-pressed={!hidden.includes(line.label)}
@@ -81,13 +81,29 @@ export function TimeChart(props: Props) {
               {line.label} <b>{show(line.values[at])}</b>
             </button>
           ))}
-          <span className="at">{times.length > 0 && cursor !== null ? `at ${axisTime(times[at] ?? 0)}` : ""}</span>
         </div>
       </header>
-      <div ref={holder} className="plot" role="img" aria-label={`${title} over time; latest: ${summary}`} />
+      <div ref={holder} className={times.length > 0 ? "plot" : "plot blank"} role="img" tabIndex={0} aria-label={`${title} over time; latest: ${summary}. Arrows move the cursor, + and − zoom, Escape shows all.`}
+        onKeyDown={(event) => { if (plot.current && onKey(plot.current, event.key, props, at)) event.preventDefault(); }} />
       {times.length === 0 && <p className="over-plot">No points yet: they come with the first second of load.</p>}
     </section>
   );
+}
+
+/** Does what a key asks for; whether it asked for anything. */
+function onKey(plot: uPlot, key: string, props: Props, at: number): boolean {
+  const { times, range, onZoom } = props;
+  const [first, last] = [times[0], times.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  if (key === "ArrowLeft" || key === "ArrowRight") {
+    const next = Math.min(times.length - 1, Math.max(0, at + (key === "ArrowLeft" ? -1 : 1)));
+    plot.setCursor({ left: plot.valToPos(times[next] ?? 0, "x"), top: 10 });
+    return true;
+  }
+  const wanted = zoomed(key, range ?? [first, last], [first, last], times[at] ?? first);
+  if (wanted === undefined) return false;
+  onZoom(wanted);
+  return true;
 }
 
 function data(props: Props): uPlot.AlignedData {
@@ -137,10 +153,28 @@ function options(
   };
 }
 
+/** The places of values without neighbours: no line goes through them, so they are drawn as dots. */
+export function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const isThere = (index: number) => values[index] !== null && values[index] !== undefined;
+  return Array.from({ length: values.length }, (_, index) => index).filter((index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1));
+}
+
+/** The part of the chart that a key asks for: `undefined` when it asks for none. */
+export function zoomed(key: string, range: [number, number], whole: [number, number], at: number): Range | undefined {
+  if (key === "Escape" || key === "0") return null;
+  if (key !== "+" && key !== "=" && key !== "-") return undefined;
+  const factor = key === "-" ? 2 : 0.5;
+  const from = Math.max(whole[0], at - (at - range[0]) * factor);
+  const to = Math.min(whole[1], at + (range[1] - at) * factor);
+  if (to - from < 2) return range;
+  return from <= whole[0] && to >= whole[1] ? null : [from, to];
+}
+
 function series(line: Line): uPlot.Series {
   const stroke = colour(line.tint);
   return {
-    label: line.label, stroke, width: 1.75, spanGaps: false, points: { show: false },
+    label: line.label, stroke, width: 1.75, spanGaps: false,
+    points: { show: true, size: 4, fill: stroke, filter: (u, index) => alone(u.data[index] ?? []) },
     ...(line.filled ? { fill: `${stroke}22` } : {}),
     ...(line.dashed ? { dash: [6, 4] } : {}),
   };

@@ -40,6 +40,23 @@ export function drawBands(u: uPlot, bands: Band[]): void {
   ctx.restore();
 }
 
+interface Place { x: number; y: number; align: CanvasTextAlign; ratio: number }
+
+/** Text on a plate in the colour of the card, so that lines under it do not run through it. */
+function label(ctx: CanvasRenderingContext2D, words: string, place: Place): void {
+  const { x, y, align, ratio } = place;
+  const width = ctx.measureText(words).width;
+  const ink = ctx.fillStyle;
+  ctx.fillStyle = colour("card");
+  ctx.globalAlpha = 0.82;
+  ctx.fillRect((align === "right" ? x - width : x) - 2 * ratio, y - ratio, width + 4 * ratio, 14 * ratio);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = ink;
+  ctx.textAlign = align;
+  ctx.fillText(words, x, y);
+  ctx.textAlign = "left";
+}
+
 export function drawLimits(u: uPlot, limits: Limit[]): void {
   const { ratio, ctx, left, width, top } = prepare(u);
   for (const limit of limits) {
@@ -52,15 +69,15 @@ export function drawLimits(u: uPlot, limits: Limit[]): void {
     ctx.moveTo(left, y);
     ctx.lineTo(left + width, y);
     ctx.stroke();
-    ctx.textAlign = "right";
-    ctx.fillText(limit.label, left + width - 4 * ratio, y + 3 * ratio);
-    ctx.textAlign = "left";
+    // Above the line where there is room for it: below it are the values that keep to the limit.
+    const above = y - 15 * ratio;
+    label(ctx, limit.label, { x: left + width - 4 * ratio, y: above > top + 14 * ratio ? above : y + 3 * ratio, align: "right", ratio });
   }
   ctx.restore();
 }
 
 export function drawMarks(u: uPlot, marks: Mark[]): void {
-  const { ratio, ctx, top, height } = prepare(u);
+  const { ratio, ctx, left, width, top, height } = prepare(u);
   for (const mark of marks) {
     const x = u.valToPos(mark.at, "x", true);
     ctx.strokeStyle = ctx.fillStyle = colour("accent");
@@ -70,7 +87,9 @@ export function drawMarks(u: uPlot, marks: Mark[]): void {
     ctx.moveTo(x, top);
     ctx.lineTo(x, top + height);
     ctx.stroke();
-    ctx.fillText(mark.label, x + 4 * ratio, top + height - 15 * ratio);
+    ctx.setLineDash([]);
+    const isLate = x + ctx.measureText(mark.label).width + 8 * ratio > left + width;
+    label(ctx, mark.label, { x: x + (isLate ? -5 : 5) * ratio, y: top + height - 17 * ratio, align: isLate ? "right" : "left", ratio });
   }
   ctx.restore();
 }

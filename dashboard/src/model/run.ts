@@ -32,10 +32,12 @@ export interface Live {
   events: LiveEvent[];
   probes: Probe[];
   end: End | null;
+  /** The number of the message that `last` came with. */
+  seq: number;
 }
 
 export const NOTHING_LIVE: Live = {
-  points: [], target: [], generator: [], last: null, events: [], probes: [], end: null,
+  points: [], target: [], generator: [], last: null, events: [], probes: [], end: null, seq: 0,
 };
 
 const keepLast = <T>(list: T[], item: T, most: number): T[] =>
@@ -44,8 +46,8 @@ const keepLast = <T>(list: T[], item: T, most: number): T[] =>
 /** What is known of a live run after one more message. */
 export function afterMessage(live: Live, message: Message): Live {
   switch (message.type) {
-    case "snapshot": return afterSnapshot(live, message.data);
-    case "event": return { ...live, events: keepLast(live.events, message.data, MOST_EVENTS) };
+    case "snapshot": return afterSnapshot(live, message.data, message.seq);
+    case "event": return { ...live, events: allEvents(live.events, [message.data]) };
     case "probe": {
       const others = live.probes.filter((probe) => probe.number !== message.data.number);
       return { ...live, probes: [...others, message.data].sort((a, b) => a.number - b.number) };
@@ -55,14 +57,20 @@ export function afterMessage(live: Live, message: Message): Live {
   }
 }
 
-function afterSnapshot(live: Live, snapshot: Snapshot): Live {
+/** Events of the record and of the stream, each once, in the order of time. */
+export function allEvents(stored: LiveEvent[], live: LiveEvent[]): LiveEvent[] {
+  const isNew = (event: LiveEvent) => !stored.some((other) => other.kind === event.kind && other.text === event.text && Math.abs(other.at_s - event.at_s) < 0.01);
+  return [...stored, ...live.filter(isNew)].sort((a, b) => a.at_s - b.at_s).slice(-MOST_EVENTS);
+}
+
+function afterSnapshot(live: Live, snapshot: Snapshot, seq: number): Live {
   // A stream that was taken up again may say once more what is known.
-  const latest = live.points.at(-1);
-  if (latest && snapshot.at_s <= latest.t) return live;
+  if (live.last && snapshot.at_s <= live.last.at_s) return live;
+  if (live.last && isRepeat(live.last, snapshot)) return { ...live, last: snapshot, seq };
   const use = (list: UsagePoint[], usage: Snapshot["target"]) =>
     usage ? keepLast(list, { t: snapshot.at_s, cpu: usage.cpu_percent, memory: usage.memory_bytes }, LIVE_POINTS) : list;
   const point: Point = {
-    t: snapshot.at_s,
+    t: snapshot.at_s - snapshot.interval_s / 2,
     rate: snapshot.rate_per_s,
     errors: snapshot.error_ratio,
     p50: snapshot.p50_ms,
@@ -74,47 +82,81 @@ function afterSnapshot(live: Live, snapshot: Snapshot): Live {
   return {
     ...live,
     last: snapshot,
+    seq,
     points: keepLast(live.points, point, LIVE_POINTS),
     target: use(live.target, snapshot.target),
     generator: use(live.generator, snapshot.generator),
   };
 }
 
+/** The same figures a moment later: only time has gone on, and a second point would draw a step. */
+function isRepeat(before: Snapshot, now: Snapshot): boolean {
+  return now.at_s - before.at_s < 0.75 * now.interval_s && now.totals?.requests === before.totals?.requests
+    && (["rate_per_s", "error_ratio", "p50_ms", "p95_ms", "p99_ms"] as const).every((key) => now[key] === before[key]);
+}
+
+/** Each point stands in the middle of its second, as those of the live stream do. */
 export function pointsOf(series: SeriesPoint[]): Point[] {
   return series.map((p) => ({
-    t: p.second,
+    t: p.second + 0.5,
     rate: p.rate_per_s,
     errors: p.error_ratio,
     p50: p.p50_ms,
     p95: p.p95_ms,
     p99: p.p99_ms,
-    inFlight: p.in_flight,
+    inFlight: p.in_flight ?? null,
     vus: p.vus ?? null,
   }));
 }
 
-/** Stored points up to where the live ones begin, then those. */
+/// Live points that are further apart than this have something missing between them, which the store may know.
+const GAP_S = 2.5;
+
+/** Stored points up to where the live ones begin, then those; stored ones also where a broken stream left a gap. */
 export function joined(stored: Point[], live: Point[]): Point[] {
   const first = live[0];
-  return first ? [...stored.filter((point) => point.t < first.t), ...live] : stored;
+  if (!first) return stored;
+  const all = stored.filter((point) => point.t < first.t - 0.5);
+  live.forEach((point, index) => {
+    const before = live[index - 1];
+    if (before && point.t - before.t > GAP_S) all.push(...stored.filter((p) => p.t > before.t + 0.5 && p.t < point.t - 0.5));
+    all.push(point);
+  });
+  return all;
+}
+
+/** Whether the store has to be asked for what lies between its last point and the first live one. */
+export function isTorn(stored: Point[], live: Point[]): boolean {
+  const [last, first] = [stored.at(-1), live[0]];
+  return first !== undefined && first.t - (last?.t ?? 0) > GAP_S;
 }
 
 export function usageOf(samples: ResourceSample[] | undefined): UsagePoint[] {
   return (samples ?? []).map((s) => ({ t: s.at_s, cpu: s.cpu_percent, memory: s.memory_bytes }));
 }
 
+/** Why a run never began; null when it did. */
+export function reasonOf(error: RunRecord["error"]): string | null {
+  if (!error) return null;
+  return typeof error === "string" ? error : [error.message, error.hint].filter(Boolean).join(". ");
+}
+
 const ENDED: State[] = ["COMPLETED", "ERROR", "STOPPED", "INTERRUPTED"];
 
 export function isOver(state: State): boolean { return ENDED.includes(state); }
+
+/// Exit codes of runs that an error ended; any other early end was asked for, by somebody or by a threshold.
+const ERRORS = [104, 107, 109];
 
 /** The state of a run; a record of a file has only its status. */
 export function stateOf(run: { state?: State | undefined; status: string; exit_code: number | null }): State {
   if (run.state) return run.state;
   switch (run.status) {
+    case "queued": return "QUEUED";
     case "running": return "RUNNING";
     case "finished": return "COMPLETED";
     case "interrupted": return "INTERRUPTED";
-    default: return run.exit_code === 0 ? "STOPPED" : "ERROR";
+    default: return run.exit_code !== null && ERRORS.includes(run.exit_code) ? "ERROR" : "STOPPED";
   }
 }
 
@@ -150,25 +192,29 @@ export interface RunModel {
   /** The latest snapshot of a run that goes on; null once its record is final. */
   snapshot: Snapshot | null;
   memoryTotalBytes: number | null;
+  /** The number of the live message that `snapshot` came with; 0 without one. */
+  seq: number;
 }
 
-/** The record, the stored series and the live stream of a run as one. */
+/** The record, the stored series and the live stream of a run as one; without `isWhole` the charts have its end only. */
 export function modelOf(
-  record: RunRecord, stored: Point[], live: Live, memoryTotalBytes: number | null,
+  record: RunRecord, stored: Point[], live: Live, memoryTotalBytes: number | null, isWhole = true,
 ): RunModel {
-  const state = live.end?.state ?? live.last?.state ?? stateOf(record);
   const isLive = !isOver(stateOf(record));
+  const state = live.end?.state ?? (isLive ? live.last?.state : undefined) ?? stateOf(record);
   const snapshot = isLive ? live.last ?? record.live ?? null : null;
   const samples = (own: "target" | "generator") => {
     const stored = usageOf(record.resources?.[own]?.samples);
     return stored.length > live[own].length ? stored : live[own];
   };
   const probes = (record.probes?.length ?? 0) >= live.probes.length ? record.probes ?? [] : live.probes;
+  const all = isLive ? joined(stored, live.points) : stored.length > 0 ? stored : live.points;
   return {
     record, state, snapshot, probes, memoryTotalBytes,
-    points: isLive ? joined(stored, live.points) : stored.length > 0 ? stored : live.points,
+    seq: live.seq,
+    points: isWhole ? all : all.slice(-LIVE_POINTS),
     target: samples("target"),
     generator: samples("generator"),
-    events: live.events,
+    events: allEvents(record.events ?? [], live.events),
   };
 }

@@ -22,15 +22,15 @@ export function Gauge({ label, level, text, trail }: GaugeProps) {
   const bounded = level === null ? null : Math.min(1, Math.max(0, level));
   const { tone, word } = toneOf(level);
   return (
-    <div className="gauge" role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100}
+    <div className={bounded === null ? "gauge flat" : "gauge"} role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100}
       aria-valuenow={Math.round((bounded ?? 0) * 100)} aria-valuetext={`${text} ${word}`}>
-      <svg viewBox="0 0 100 58" aria-hidden="true">
-        <path className="gauge-track" d="M8 52 A42 42 0 0 1 92 52" />
-        {bounded !== null && (
+      {bounded !== null && (
+        <svg viewBox="0 0 100 58" aria-hidden="true">
+          <path className="gauge-track" d="M8 52 A42 42 0 0 1 92 52" />
           <path className={`gauge-level tone-${tone}`} d="M8 52 A42 42 0 0 1 92 52" strokeDasharray={`${bounded * ARC} ${ARC}`} />
-        )}
-        <text x="50" y="50" textAnchor="middle" className="gauge-text">{bounded === null ? "–" : `${Math.round((level ?? 0) * 100)}%`}</text>
-      </svg>
+          <text x="50" y="50" textAnchor="middle" className="gauge-text">{`${Math.round((level ?? 0) * 100)}%`}</text>
+        </svg>
+      )}
       <div className="gauge-words">
         <b>{label}</b>
         <span>{text}</span>

@@ -7,7 +7,7 @@ import { Charts } from "./Charts";
 import { Gauges } from "./Gauges";
 import { Kpis } from "./Kpis";
 import { StressCard } from "./StressCard";
-import { BenchTable, Checks, Errors, Phases, StepTable, Thresholds, ValidityWord } from "./Tables";
+import { BenchTable, Checks, Errors, Events, Phases, StepTable, Thresholds, ValidityWord } from "./Tables";
 
 interface Props { model: RunModel; range: Range; onZoom: (range: Range) => void }
 
@@ -30,6 +30,7 @@ export function RunBody({ model, range, onZoom }: Props) {
       </div>
       <Phases record={record} />
       <Errors model={model} />
+      <Events model={model} />
     </>
   );
 }

@@ -20,7 +20,7 @@ export function StressCard({ model }: { model: RunModel }) {
           <span className="note">{[head?.strategy, head?.objective ?? (head ? `at most ${share(head.error_threshold)} bad` : null)].filter(Boolean).join(", ")}</span>
         </header>
         <dl className="answers">
-          <div><dt>Bears</dt><dd>{best ? perSecond(best.lower) : bounds[0] === null ? "not known yet" : `at least ${perSecond(bounds[0])}`}</dd>
+          <div><dt>Bears</dt><dd>{best ? perSecond(best.lower) : bounds[0] === null ? (isRunning ? "not known yet" : "not found") : `at least ${perSecond(bounds[0])}`}</dd>
             <dd className="note">{best?.confirmed ? "confirmed by a longer probe" : best?.confirmed === false ? "a longer probe did not confirm it" : ""}</dd></div>
           <div><dt>Breaks</dt><dd>{record.breakdown ? perSecond(record.breakdown.value) : bounds[1] === null ? (isRunning ? "not known yet" : "not found") : `at most ${perSecond(bounds[1])}`}</dd>
             <dd className="note">{record.breakdown?.first_failure ? `first by ${record.breakdown.first_failure}` : ""}</dd></div>
@@ -45,13 +45,13 @@ export function StressCard({ model }: { model: RunModel }) {
             return (
               <tr key={probe.number}>
                 <th scope="row">{probe.number}</th>
-                <td>{probe.purpose.replace("_", " ")}</td>
+                <td className="left">{probe.purpose.replace("_", " ")}</td>
                 <td>{perSecond(probe.offered_per_s)}</td>
                 <td>{perSecond(probe.achieved_per_s)}</td>
                 <td>{share(probe.error_ratio)}</td>
                 <td>{ms(probe.response_p50_ms)}</td>
                 <td>{ms(probe.response_p99_ms)}</td>
-                <td><Word tone={look.tone}>{look.sign} {look.word}</Word></td>
+                <td className="left"><Word tone={look.tone}>{look.sign} {look.word}</Word></td>
                 <td className="message">{probe.reason}</td>
               </tr>
             );

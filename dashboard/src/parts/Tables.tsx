@@ -5,8 +5,8 @@ import type { Endpoint, Interval, RunRecord } from "../api/shapes";
 import { count, ms, perSecond, share, span } from "../model/figures";
 import type { RunModel } from "../model/run";
 
-/// Columns of sentences, which begin at the left.
-const PROSE = ["Message", "Why"];
+/// Columns of words, which begin at the left; figures end at the right.
+const WORDS = ["Message", "Why", "Kind", "Event", "For", "Verdict", "Numbers"];
 
 /** A table that scrolls by itself, also by keyboard. */
 export function Table(props: { title: string; heads: string[]; children: ReactNode; note?: string }) {
@@ -15,7 +15,7 @@ export function Table(props: { title: string; heads: string[]; children: ReactNo
       <header><h3>{props.title}</h3>{props.note && <span className="note">{props.note}</span>}</header>
       <div className="scroll" tabIndex={0} role="region" aria-label={props.title}>
         <table>
-          <thead><tr>{props.heads.map((head) => <th key={head} scope="col" className={PROSE.includes(head) ? "message" : ""}>{head}</th>)}</tr></thead>
+          <thead><tr>{props.heads.map((head) => <th key={head} scope="col" className={WORDS.includes(head) ? "left" : ""}>{head}</th>)}</tr></thead>
           <tbody>{props.children}</tbody>
         </table>
       </div>
@@ -27,20 +27,30 @@ export function Word({ tone, children }: { tone: string; children: ReactNode }) 
   return <b className={`word tone-${tone}`}>{children}</b>;
 }
 
+interface StepRow { name: string; count: number; failed: number; rate: number | null; p50_ms: number | null; p95_ms: number | null; p99_ms: number | null }
+
+/** Steps of the record, which is read again and again while the run goes on; from the stream their latest rate, and steps that are new. */
+export function stepRows(model: RunModel): StepRow[] {
+  const { snapshot, record } = model;
+  const latest = new Map((snapshot?.steps ?? []).map((step) => [step.name, step]));
+  const rateOf = (count: number) => count / (snapshot?.interval_s || 1);
+  const known: StepRow[] = (record.steps ?? []).map((step) => {
+    const times = step.http_req_response_time;
+    const rate = snapshot ? rateOf(latest.get(step.name)?.count ?? 0) : step.rate_per_s;
+    return { name: step.name, count: step.count, failed: step.failed, rate, p50_ms: times.p50, p95_ms: times.p95, p99_ms: times.p99 };
+  });
+  const names = new Set(known.map((row) => row.name));
+  const fresh = [...latest.values()].filter((step) => !names.has(step.name)).map((step) => ({ ...step, rate: rateOf(step.count) }));
+  return [...known, ...fresh];
+}
+
 export function StepTable({ model }: { model: RunModel }) {
-  const live = model.snapshot?.steps;
-  const elapsed = model.snapshot?.at_s ?? model.record.elapsed_s;
-  const rows = live
-    ? live.map((s) => ({ ...s, rate: elapsed > 0 ? s.count / elapsed : null }))
-    : (model.record.steps ?? []).map((s) => {
-      const times = s.http_req_response_time;
-      return { name: s.name, count: s.count, failed: s.failed, rate: s.rate_per_s, p50_ms: times.p50, p95_ms: times.p95, p99_ms: times.p99 };
-    });
+  const rows = stepRows(model);
   if (rows.length === 0) {
     return <Blank title="Steps" words="No request has ended yet; each step of the script gets a line with its first one." />;
   }
   return (
-    <Table title="Steps" heads={["Step", "Requests", "Rate", "Failed", "p50", "p95", "p99"]}>
+    <Table title="Steps" note={model.snapshot ? "the rate of the last second, all else since the start" : ""} heads={["Step", "Requests", "Rate", "Failed", "p50", "p95", "p99"]}>
       {rows.map((row) => (
         <tr key={row.name}>
           <th scope="row">{row.name}</th>
@@ -74,7 +84,7 @@ export function BenchTable({ endpoints }: { endpoints: Endpoint[] }) {
           <td>{ms(row.response_p95_ms)}</td>
           <td><WithInterval value={row.response_p99_ms} interval={row.p99_interval} /></td>
           <td>{ms(row.response_max_ms)}</td>
-          <td><ValidityWord verdict={row.validity} /></td>
+          <td className="left"><ValidityWord verdict={row.validity} /></td>
         </tr>
       ))}
     </Table>
@@ -101,7 +111,7 @@ export function Thresholds({ model }: { model: RunModel }) {
         <tr key={row.expression}>
           <th scope="row"><code>{row.expression}</code></th>
           <td>{row.actual === null ? "–" : Number(row.actual.toPrecision(4)).toLocaleString("en")}</td>
-          <td><Word tone={row.passed ? "good" : "bad"}>{row.passed ? "holds" : "broken"}</Word></td>
+          <td className="left"><Word tone={row.passed ? "good" : "bad"}>{row.passed ? "holds" : "broken"}</Word></td>
         </tr>
       ))}
     </Table>
@@ -109,13 +119,14 @@ export function Thresholds({ model }: { model: RunModel }) {
 }
 
 export function Checks({ model }: { model: RunModel }) {
-  const rows = model.snapshot?.checks ?? model.record.checks ?? [];
+  // The record, which is read again every few seconds, also knows the task of each.
+  const rows = model.record.checks?.length ? model.record.checks : model.snapshot?.checks ?? [];
   if (rows.length === 0) return null;
   return (
     <Table title="Checks" heads={["Check", "Held", "Failed", "Share"]}>
       {rows.map((row, index) => (
         <tr key={`${row.name} ${index}`}>
-          <th scope="row">{row.name}</th>
+          <th scope="row">{row.name}{row.task && <small> in {row.task}</small>}</th>
           <td>{count(row.passes)}</td>
           <td className={row.fails > 0 ? "tone-bad" : ""}>{count(row.fails)}</td>
           <td>{share(row.passes + row.fails > 0 ? row.passes / (row.passes + row.fails) : null)}</td>
@@ -133,7 +144,7 @@ export function Errors({ model }: { model: RunModel }) {
       {rows.map((row, index) => (
         <tr key={`${row.name} ${row.kind} ${index}`}>
           <th scope="row">{row.name}</th>
-          <td>{row.kind}</td>
+          <td className="left">{row.kind}</td>
           <td className="message">{row.message}</td>
           <td>{count(row.count)}</td>
         </tr>
@@ -157,6 +168,22 @@ export function Phases({ record }: { record: RunRecord }) {
           <td>{ms(row.http_req_response_time.p50)}</td>
           <td>{ms(row.http_req_response_time.p95)}</td>
           <td>{ms(row.http_req_response_time.p99)}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+/** What was done to the run while it went on: the charts have it as marks, this has it in words. */
+export function Events({ model }: { model: RunModel }) {
+  if (model.events.length === 0) return null;
+  return (
+    <Table title="On the way" heads={["At", "Event", "Message"]}>
+      {model.events.map((event, index) => (
+        <tr key={index}>
+          <th scope="row">{span(event.at_s)}</th>
+          <td className="left">{event.kind}</td>
+          <td className="message">{event.text}</td>
         </tr>
       ))}
     </Table>

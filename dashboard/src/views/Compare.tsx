@@ -1,7 +1,7 @@
 // Two runs beside each other: what can be said of each step, and their courses in one chart.
 
 import { useState } from "react";
-import { api } from "../api/client";
+import { api, ApiError } from "../api/client";
 import type { Comparison, Figure, SeriesPoint } from "../api/shapes";
 import { TimeChart, type Range } from "../charts/TimeChart";
 import { change, moment, ms, perSecond, share } from "../model/figures";
@@ -12,13 +12,23 @@ import { Failure, Loading } from "./states";
 
 const TONES: Record<string, string> = { faster: "good", slower: "bad", same: "muted" };
 
-export function Compare({ a, b }: { a: string; b: string }) {
-  const asked = useLoaded(`${a} ${b}`, async () => {
-    const [comparison, ofA, ofB] = await Promise.all([api.compare(a, b), api.series(a), api.series(b)]);
+export function Compare({ a, b, force }: { a: string; b: string; force: boolean }) {
+  const asked = useLoaded(`${a} ${b} ${force}`, async () => {
+    const [comparison, ofA, ofB] = await Promise.all([api.compare(a, b, force), api.series(a), api.series(b)]);
     return { comparison, ofA, ofB };
   }, null);
+  if (asked.error instanceof ApiError && asked.error.status === 409 && !force) {
+    return (
+      <section className="card state" role="alert">
+        <h2>These runs are too unlike</h2>
+        <p>{asked.error.message}</p>
+        <p>What they measured is not the same thing, so a verdict would say little. They can be shown beside each other all the same.</p>
+        <a className="button" href={compareLink(a, b, true)}>Compare anyway</a>
+      </section>
+    );
+  }
   if (!asked.value) return asked.error ? <Failure error={asked.error} retry={asked.reload} /> : <Loading what="both runs" />;
-  return <Compared {...asked.value} />;
+  return <Compared {...asked.value} force={force} />;
 }
 
 /** The points of two runs on one axis of seconds; where one has none there is a gap. */
@@ -29,7 +39,9 @@ export function overlaid(a: SeriesPoint[], b: SeriesPoint[], of: (point: SeriesP
   return { times, a: times.map((t) => ofA?.get(t) ?? null), b: times.map((t) => ofB?.get(t) ?? null) };
 }
 
-function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: SeriesPoint[]; ofB: SeriesPoint[] }) {
+interface ComparedProps { comparison: Comparison; ofA: SeriesPoint[]; ofB: SeriesPoint[]; force: boolean }
+
+export function Compared({ comparison, ofA, ofB, force }: ComparedProps) {
   const [range, setRange] = useState<Range>(null);
   const charts: [string, (point: SeriesPoint) => number | null, typeof ms][] = [
     ["Throughput", (p) => p.rate_per_s, perSecond],
@@ -40,12 +52,12 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
   const steps = [...comparison.steps, ...(comparison.totals ? [{ ...comparison.totals, name: comparison.totals.name || "all steps" }] : [])];
   return (
     <main>
-      <section className="run-head">
+      <section className="run-title">
         <div>
           <h1>Two runs compared</h1>
           <p><span>one run against one run is a hint, not a proof</span></p>
         </div>
-        <div className="actions"><a className="button" href={compareLink(comparison.b.run_id, comparison.a.run_id)}>Swap A and B</a></div>
+        <div className="actions"><a className="button" href={compareLink(comparison.b.run_id, comparison.a.run_id, force)}>Swap A and B</a></div>
       </section>
       <div className="halves">
         {(["a", "b"] as const).map((key) => (
@@ -60,7 +72,7 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
         {steps.map((step) => (
           <tr key={step.name}>
             <th scope="row">{step.name}</th>
-            <td><Word tone={TONES[step.verdict] ?? "warn"}>{step.verdict}</Word>{step.reason && <small> {step.reason}</small>}</td>
+            <td className="left"><Word tone={TONES[step.verdict] ?? "warn"}>{step.verdict}</Word>{step.reason && <small className="under">{step.reason}</small>}</td>
             <Pair figure={step.p50} show={ms} />
             <Pair figure={step.p95} show={ms} />
             <Pair figure={step.p99} show={ms} />
@@ -72,6 +84,8 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
       <div className="charts">
         {charts.map(([title, of, show]) => {
           const both = overlaid(ofA, ofB, of);
+          // A chart that could only be empty takes no place.
+          if ([...both.a, ...both.b].every((value) => value === null)) return null;
           return (
             <TimeChart key={title} title={title} times={both.times} show={show} range={range} onZoom={setRange}
               lines={[{ label: "A", tint: "users", values: both.a }, { label: "B", tint: "p95", values: both.b, dashed: true }]} />
@@ -83,6 +97,6 @@ function Compared({ comparison, ofA, ofB }: { comparison: Comparison; ofA: Serie
 }
 
 function Pair({ figure, show }: { figure: Figure | undefined; show: (value: number | null) => string }) {
-  if (!figure) return <td>–</td>;
-  return <td>{show(figure.a)} → {show(figure.b)} <small>{figure.change_percent === null ? "" : change(figure.change_percent)}</small></td>;
+  if (!figure || (figure.a === null && figure.b === null)) return <td>–</td>;
+  return <td>{show(figure.a)} → {show(figure.b)}<small className="under">{figure.change_percent === null ? "" : change(figure.change_percent)}</small></td>;
 }

@@ -58,8 +58,7 @@ export function History({ rows, shown }: { rows: RunRow[]; shown: string | null 
         <label>Filter <input type="search" placeholder="name, type, state, tag=value" value={text} onChange={(event) => setText(event.target.value)} /></label>
         {a && b ? <a className="button" href={compareLink(a, b)}>Compare the two</a> : <span className="note">Tick two runs to compare them.</span>}
       </header>
-      {rows.length === 0 && <p className="empty">No runs yet. Choose a script above and press Start, or run `rhaid run scripts/journey.rhai --demo`.</p>}
-      {rows.length > 0 && visible.length === 0 && <p className="empty">No run matches “{text}”. <button type="button" onClick={() => setText("")}>Show all {rows.length}</button></p>}
+      {visible.length === 0 && <p className="empty">No run matches “{text}”. <button type="button" onClick={() => setText("")}>Show all {rows.length}</button></p>}
       {visible.length > 0 && (
         <div className="scroll" tabIndex={0} role="region" aria-label="Table of runs">
           <table>

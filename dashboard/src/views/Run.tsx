@@ -1,125 +1,133 @@
 // One run: its record, its stored series and, while it goes on, its live stream.
 
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api } from "../api/client";
-import { follow } from "../api/stream";
+import { follow, type Followed, type Link } from "../api/stream";
 import type { Range } from "../charts/TimeChart";
-import { afterMessage, isOver, modelOf, NOTHING_LIVE, pointsOf, stateOf, type Live, type Point } from "../model/run";
+import { afterMessage, isOver, isTorn, modelOf, NOTHING_LIVE, pointsOf, reasonOf, stateOf, type Live, type Point } from "../model/run";
 import { RunBody } from "../parts/RunBody";
+import { Controls, Files } from "./Controls";
 import { asError, useLoaded } from "./loading";
-import { Banner, Failure, Loading } from "./states";
+import { Banner, Broken, Failure, Loading } from "./states";
 import { RunHead } from "./Top";
 
-interface Props { id: string; memoryTotalBytes: number | null; onChanged: () => void }
+interface Props { id: string; memoryTotalBytes: number | null; isServerGone: boolean; onChanged: () => void }
 
-export function Run({ id, memoryTotalBytes, onChanged }: Props) {
-  const record = useLoaded(id, () => api.run(id), null);
-  const [live, setLive] = useState<Live>(NOTHING_LIVE);
-  const [stored, setStored] = useState<Point[]>([]);
-  const [isLinked, setLinked] = useState(true);
+/// How often the record of a run that goes on is read: what it has of each step is of the whole run, the stream's of its last second.
+const RECORD_MS = 3_000;
+const LINKED: Link = { isLinked: true, nextAttemptMs: null };
+
+export function Run({ id, memoryTotalBytes, isServerGone, onChanged }: Props) {
+  const [goesOn, setGoesOn] = useState(false);
+  const record = useLoaded(id, () => api.run(id), goesOn ? RECORD_MS : null);
   const [range, setRange] = useState<Range>(null);
   const [isWhole, setWhole] = useState(false);
   const [problem, setProblem] = useState("");
+  const { live, link, gaps, follower } = useStream(id, goesOn, record.reload, onChanged);
   const state = record.value ? stateOf(record.value) : null;
-  const goesOn = state !== null && !isOver(state);
-
-  useEffect(() => {
-    setLive(NOTHING_LIVE);
-    setStored([]);
-    setRange(null);
-    setWhole(false);
-  }, [id]);
-
-  useEffect(() => {
-    if (!goesOn) return;
-    return follow(id, {
-      onLink: setLinked,
-      onMessage: (message) => {
-        setLive((now) => afterMessage(now, message));
-        if (message.type === "end") { record.reload(); onChanged(); }
-      },
-    });
-  }, [id, goesOn]);
-
-  // A run that has ended is shown whole; of a live one the past is fetched when somebody wants to see it.
-  const wantsPast = (state !== null && !goesOn) || isWhole;
-  useEffect(() => {
-    if (!wantsPast) return;
-    let isGone = false;
-    const load = () => api.series(id).then(
-      (series) => { if (!isGone) setStored(pointsOf(series)); },
-      (error: unknown) => { if (!isGone) setProblem(`The course of this run cannot be read: ${asError(error).message}`); },
-    );
-    void load();
-    return () => { isGone = true; };
-  }, [id, wantsPast]);
+  useEffect(() => { if (state !== null) setGoesOn(!isOver(state)); }, [state]);
+  const { stored, fault } = useStored(id, live, state !== null && isOver(state), isWhole || range !== null, gaps);
 
   if (!record.value) {
-    return record.error ? <Failure error={record.error} retry={record.reload} /> : <Loading what="the run" />;
+    return <main>{record.error ? <Failure error={record.error} retry={record.reload} /> : <Loading what="the run" />}</main>;
   }
-  const model = modelOf(record.value, stored, live, memoryTotalBytes);
-  const act = (verb: "stop" | "pause" | "resume") =>
-    api.act(id, verb).then(() => { setProblem(""); onChanged(); }, (error: unknown) => setProblem(asError(error).message));
+  const model = modelOf(record.value, stored, live, memoryTotalBytes, !goesOn || isWhole || range !== null);
+  const isEnded = isOver(model.state);
+  const reason = reasonOf(record.value.error);
+  const changed = () => { setProblem(""); record.reload(); onChanged(); };
+  const show = (whole: boolean) => { setWhole(whole); setRange(null); };
   return (
-    <main>
+    <>
       <RunHead model={model}>
-        {isOver(model.state) ? <Files id={id} onProblem={setProblem} onRemoved={onChanged} /> : <Controls act={act} events={live.events} />}
+        {isEnded ? <Files id={id} onProblem={setProblem} onRemoved={onChanged} /> : <Controls model={model} onDone={changed} onProblem={setProblem} />}
       </RunHead>
-      {!isLinked && !isOver(model.state) && (
-        <Banner words="The live stream broke; the page is taking it up again. The run goes on: rhaid makes the load, not this page." />
-      )}
-      {problem && <Banner words={problem} action={{ label: "Close", run: () => setProblem("") }} />}
-      <div className="zoom" role="group" aria-label="Part of the run that the charts show">
-        {goesOn && <button type="button" aria-pressed={!isWhole} onClick={() => { setWhole(false); setRange(null); }}>Latest</button>}
-        {goesOn && <button type="button" aria-pressed={isWhole} onClick={() => { setWhole(true); setRange(null); }}>Whole run</button>}
-        {range && <button type="button" onClick={() => setRange(null)}>Show all again</button>}
-        <span className="note">Drag across a chart to zoom, double-click to go back.</span>
-      </div>
-      <RunBody model={model} range={range} onZoom={setRange} />
-    </main>
-  );
-}
-
-function Controls({ act, events }: { act: (verb: "stop" | "pause" | "resume") => void; events: Live["events"] }) {
-  const turned = events.filter((event) => event.kind === "paused" || event.kind === "resumed").at(-1);
-  const isPaused = turned?.kind === "paused";
-  return (
-    <>
-      <button type="button" onClick={() => act(isPaused ? "resume" : "pause")}>{isPaused ? "Resume" : "Pause"}</button>
-      <button type="button" className="stop" onClick={() => act("stop")}>Stop</button>
+      <main>
+        {!link.isLinked && !isEnded && !isServerGone && <Broken link={link} retry={() => follower.current?.retryNow()} />}
+        {problem && <Banner words={problem} action={{ label: "Close", run: () => setProblem("") }} />}
+        {reason && <Banner words={`This run made no load: ${reason}`} />}
+        {fault && <Banner words={fault} />}
+        {model.state === "QUEUED" ? <Waiting /> : (
+          <>
+            <div className="zoom" role="group" aria-label="Part of the run that the charts show">
+              {goesOn && <button type="button" aria-pressed={!isWhole && !range} onClick={() => show(false)}>Latest</button>}
+              {goesOn && <button type="button" aria-pressed={isWhole && !range} onClick={() => show(true)}>Whole run</button>}
+              {!goesOn && range && <button type="button" onClick={() => setRange(null)}>Show the whole run</button>}
+              <span className="note">Drag across a chart to zoom, double-click to go back; with the keyboard: arrows, + and −, Escape.</span>
+            </div>
+            <RunBody model={model} range={range} onZoom={setRange} />
+          </>
+        )}
+      </main>
     </>
   );
 }
 
-function Files({ id, onProblem, onRemoved }: { id: string; onProblem: (words: string) => void; onRemoved: () => void }) {
-  const save = async (format: string) => {
-    try {
-      const address = URL.createObjectURL(await api.report(id, format));
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = `rhaid-${id}.${format}`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
-    } catch (error) {
-      onProblem(`The report could not be had: ${asError(error).message}`);
-    }
-  };
-  const remove = async () => {
-    if (!confirm("Delete this run and all its points? This cannot be undone.")) return;
-    try {
-      await api.remove(id);
-      location.hash = "#/";
-      onRemoved();
-    } catch (error) {
-      onProblem(asError(error).message);
-    }
-  };
+function Waiting() {
   return (
-    <>
-      {["html", "json", "md", "csv"].map((format) => (
-        <button key={format} type="button" onClick={() => void save(format)} title={`Save the report as ${format}`}>{format}</button>
-      ))}
-      <button type="button" className="stop" onClick={() => void remove()}>Delete</button>
-    </>
+    <section className="card state">
+      <h2>This run waits for its turn</h2>
+      <p>Tests run one after the other, so that none disturbs the figures of another. Charts and tables appear here when it begins; the list below says what is before it.</p>
+    </section>
   );
+}
+
+/** The live stream of a run that goes on. */
+function useStream(id: string, goesOn: boolean, reload: () => void, onChanged: () => void) {
+  const [live, setLive] = useState<Live>(NOTHING_LIVE);
+  const [link, setLink] = useState<Link>(LINKED);
+  const [gaps, setGaps] = useState(0);
+  const follower = useRef<Followed | null>(null);
+  const told = useRef({ reload, onChanged });
+  told.current = { reload, onChanged };
+  useEffect(() => { setLive(NOTHING_LIVE); setLink(LINKED); }, [id]);
+  useEffect(() => {
+    if (!goesOn) return;
+    let wasBroken = false;
+    const again = () => { told.current.reload(); told.current.onChanged(); };
+    const followed = follow(id, {
+      onLink: (now) => {
+        setLink(now);
+        // The server may have begun anew meanwhile, and the run be over.
+        if (now.isLinked && wasBroken) again();
+        wasBroken = !now.isLinked;
+      },
+      onMessage: (message) => {
+        setLive((known) => afterMessage(known, message));
+        if (message.type === "end") again();
+      },
+      onGap: () => setGaps((count) => count + 1),
+      onRefused: again,
+    });
+    follower.current = followed;
+    return () => { followed.close(); follower.current = null; setLink(LINKED); };
+  }, [id, goesOn]);
+  return { live, link, gaps, follower };
+}
+
+/** The stored points: once at the beginning, all at the end, and again when charts show a part that the stream has dropped. */
+function useStored(id: string, live: Live, isEnded: boolean, wantsPast: boolean, gaps: number) {
+  const [stored, setStored] = useState<Point[]>([]);
+  const [fault, setFault] = useState("");
+  const [isAsking, setAsking] = useState(false);
+  const load = useCallback(async () => {
+    setAsking(true);
+    try {
+      setStored(pointsOf(await api.series(id)));
+      setFault("");
+    } catch (error) {
+      setFault(`The course of this run cannot be read: ${asError(error).message}`);
+    } finally {
+      setAsking(false);
+    }
+  }, [id]);
+  useEffect(() => { setStored([]); }, [id]);
+  useEffect(() => { void load(); }, [load, isEnded, gaps]);
+  const misses = wantsPast && !isEnded && !isAsking && fault === "" && isTorn(stored, live.points);
+  useEffect(() => {
+    if (!misses) return;
+    // What is stored ends a few seconds before now, so asking at once and again would only repeat the answer.
+    const timer = setTimeout(() => void load(), stored.length === 0 ? 0 : 2_000);
+    return () => clearTimeout(timer);
+  }, [misses, load]);
+  return { stored, fault };
 }

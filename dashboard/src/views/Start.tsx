@@ -4,7 +4,7 @@ import { useState } from "react";
 import { api } from "../api/client";
 import type { ScriptFile, StartRequest } from "../api/shapes";
 import { asError } from "./loading";
-import { runLink } from "./route";
+import { runLink, scriptLink } from "./route";
 
 export interface Wish {
   source: string; url: string; type: StartRequest["test_type"]; load: "users" | "rate"; amount: string; seconds: string;
@@ -75,6 +75,7 @@ export function Start({ scripts, onStarted }: { scripts: ScriptFile[]; onStarted
           <option value="">an address …</option>
         </select>
       </label>
+      <a className="button" href={scriptLink(source)}>{isUrl ? "New script" : "Edit"}</a>
       {isUrl && (
         <label className="wide">Address
           <input type="url" placeholder="http://localhost:8080/" value={wish.url} onChange={(event) => set({ source: "", url: event.target.value })} />

@@ -2,20 +2,23 @@
 
 import type { ReactNode } from "react";
 import { setTheme, useTheme } from "../charts/theme";
-import { span } from "../model/figures";
+import { count, span } from "../model/figures";
 import { isOver, type RunModel } from "../model/run";
 
 const TONES: Record<string, string> = {
-  RUNNING: "live", STRESS_BINARY_SEARCH: "live", QUEUED: "muted", COMPLETED: "good", STOPPED: "warn", INTERRUPTED: "warn", ERROR: "bad",
+  RUNNING: "live", PAUSED: "warn", STRESS_BINARY_SEARCH: "live", QUEUED: "muted", COMPLETED: "good", STOPPED: "warn", INTERRUPTED: "warn", ERROR: "bad",
 };
 
-export function Top({ children, version }: { children?: ReactNode; version?: string | undefined }) {
+interface TopProps { children?: ReactNode; version?: string | undefined; queued?: number | undefined }
+
+export function Top({ children, version, queued = 0 }: TopProps) {
   const theme = useTheme();
   return (
     <header className="top">
       <div className="brand">
         <a href="#/" aria-label="rhaid, to the start page"><b>rhaid</b></a>
         {version && <span className="note">{version}</span>}
+        {queued > 0 && <span className="chip chip-warn" title="Tests run one after the other">{queued} waiting</span>}
         <span className="grow" />
         <button type="button" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}>{theme === "dark" ? "Light" : "Dark"}</button>
       </div>
@@ -30,19 +33,22 @@ export function RunHead({ model, children }: { model: RunModel; children?: React
   const progress = snapshot?.progress ?? null;
   const planned = snapshot?.planned_end_s ?? null;
   return (
-    <section className="run-head">
-      <div>
-        <h1>{record.name}</h1>
-        <p>
-          <span className={`chip chip-${TONES[state] ?? "muted"}`}>{state.replaceAll("_", " ").toLowerCase()}</span>
-          <span>{record.test_type}</span>
-          <span>{record.load}</span>
-          {snapshot?.phase && !isOver(state) && <span>phase {snapshot.phase}</span>}
-          <span>{span(snapshot?.at_s ?? record.elapsed_s)}{planned !== null && !isOver(state) ? ` of ${span(planned)}` : ""}</span>
-          {record.plan?.script && <span className="script">{record.plan.script.split("/").at(-1)}</span>}
-        </p>
+    <section className="run-head" aria-label="The run that is shown">
+      <div className="run-line">
+        <div>
+          <h1>{record.name}</h1>
+          <p>
+            <span className={`chip chip-${TONES[state] ?? "muted"}`}>{state.replaceAll("_", " ").toLowerCase()}</span>
+            <span>{record.test_type}</span>
+            <span>{record.load}</span>
+            {snapshot?.phase && !isOver(state) && <span>phase {snapshot.phase}</span>}
+            <span>{span(snapshot?.at_s ?? record.elapsed_s)}{planned !== null && !isOver(state) ? ` of ${span(planned)}` : ""}</span>
+            {snapshot && !isOver(state) && <span>{count(snapshot.vus)} users now</span>}
+            {record.plan?.script && <span className="script">{record.plan.script.split("/").at(-1)}</span>}
+          </p>
+        </div>
+        <div className="actions">{children}</div>
       </div>
-      <div className="actions">{children}</div>
       {progress !== null && !isOver(state) && <progress max={1} value={progress} aria-label="Progress of the run" />}
     </section>
   );

@@ -1,7 +1,8 @@
 // What is shown when there is nothing to show: always what is the matter, and what to do.
 
-import { Component, useState, type ErrorInfo, type ReactNode } from "react";
+import { Component, useEffect, useState, type ErrorInfo, type ReactNode } from "react";
 import { ApiError, keepToken } from "../api/client";
+import type { Link } from "../api/stream";
 
 export function Loading({ what }: { what: string }) {
   return <section className="card state" aria-busy="true"><p role="status">Loading {what} …</p><div className="bar" /></section>;
@@ -44,6 +45,18 @@ export function Banner({ words, action }: { words: string; action?: { label: str
       {action && <button type="button" onClick={action.run}>{action.label}</button>}
     </div>
   );
+}
+
+/** The live stream is broken: until when the page waits, and a way not to wait. */
+export function Broken({ link, retry }: { link: Link; retry: () => void }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  const left = link.nextAttemptMs === null ? 0 : Math.max(0, Math.ceil((link.nextAttemptMs - now) / 1000));
+  const when = left > 0 ? `The page tries again in ${left} s` : "The page is trying again";
+  return <Banner words={`Disconnected: the live figures stand still. ${when}; the run itself goes on without it.`} action={{ label: "Reconnect now", run: retry }} />;
 }
 
 /** A fault of the page itself: said, with a way on, instead of an empty window. */

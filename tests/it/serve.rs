@@ -176,7 +176,7 @@ fn a_feed_has_every_message_once_and_goes_on_where_a_client_left_off() {
 }
 
 /// The answer to a handshake, and the first text or close frame after what `say` sends.
-fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
+pub(crate) fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
     let mut headers = vec![
         ("Host", api.address.as_str()),
         ("Connection", "Upgrade"),

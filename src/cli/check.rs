@@ -107,6 +107,7 @@ fn iterate(prepared: &mut Prepared) -> Result<Option<DryReport>, CliError> {
         plan: prepared.plan.clone().into(),
         script: prepared.script.clone(),
         limits: ScriptLimits::default(),
+        has_halves: false,
     };
     let no_thread = |error: std::io::Error| {
         CliError::new(

@@ -9,20 +9,25 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::printer::{Printer, harmless};
+use super::printer::{Printer, harmless, plural};
 use super::watching::{Watched, WatchedSecond, Watching, watch};
 use crate::clock::RunClock;
 use crate::control::{Order, RunLink};
-use crate::engine::{EngineError, LegIndex, Run, RunMessage, StopLevel};
+use crate::engine::{EngineError, LegIndex, Run, RunMessage, Steering, StopLevel};
 use crate::metric::{GeneratorHealth, Histogram, Totals};
 use crate::pipeline::{Aggregator, Output, RunHead};
 use crate::plan::Scenario;
-use crate::record::{ProbeRecord, ResourceSample, RunRecord, RunStatus, ScrapeAccount};
+use crate::record::event::MOST_EVENTS;
+use crate::record::{
+    EventKind, ProbeRecord, ResourceSample, RunEvent, RunRecord, RunStatus, ScrapeAccount,
+};
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
 /// Between the two times a second that those who watch are told how the run is going.
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
+/// Between an order and the moment from which it holds: all workers know of it by then, and agree on what arrives before.
+const ORDER_AHEAD: Duration = Duration::from_millis(50);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ enum Event {
     Run(Option<RunMessage>),
     Watched(Box<WatchedSecond>),
     Tick,
-    /// Half of a second has passed: those who watch are told that time goes on.
+    /// Half of a second has passed: those who watch are told how the run is going.
     Half,
     Order(Order),
     Signal,
@@ -119,10 +124,12 @@ struct Conductor<'a, 'l> {
     link: Option<RunLink>,
     /// Probes that those who watch were told.
     told_probes: usize,
-    /// The second whose half those who watch were told.
-    told_half: u64,
+    /// The next half of a second that those who watch are told.
+    next_half: Duration,
     /// Times that it was asked to stop, by no signal.
     stop_orders: u32,
+    /// What was done to it, for its record.
+    events: Vec<RunEvent>,
     /// The leg under way.
     leg: Option<LegIndex>,
     aggregator: Aggregator,
@@ -146,19 +153,21 @@ pub(super) async fn conduct(mut run: Run, what: Conducting<'_, '_>) -> std::io::
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watching = watch(watched);
     let plan = Arc::new(head.plan.clone());
+    let aggregator = match lead {
+        Some(_) => Aggregator::in_legs(plan),
+        None => Aggregator::new(plan),
+    };
     let mut conductor = Conductor {
         head,
         outputs,
         printer,
-        aggregator: match lead {
-            Some(_) => Aggregator::in_legs(plan),
-            None => Aggregator::new(plan),
-        },
+        aggregator: if link.is_some() { aggregator.with_halves() } else { aggregator },
         lead,
         link,
         told_probes: 0,
-        told_half: 0,
+        next_half: HALF_A_SECOND,
         stop_orders: 0,
+        events: Vec::new(),
         leg: None,
         machine: Vec::new(),
         scrapes: Vec::new(),
@@ -232,41 +241,74 @@ impl Conductor<'_, '_> {
         }
     }
 
-    /// When the half of this second is to be told; never to nobody, and not before there was a window.
+    /// When the half of this second is to be told; never to nobody.
     fn half(&self) -> Option<Instant> {
-        let second = self.next_second.checked_sub(1).filter(|second| *second > self.told_half)?;
         let (clock, _) = self.clock.zip(self.link.as_ref())?;
-        Some(clock.instant(Duration::from_secs(second) + HALF_A_SECOND + AFTER_THE_SECOND))
+        Some(clock.instant(self.next_half + AFTER_THE_SECOND))
     }
 
     fn tell_half(&mut self) {
-        self.told_half = self.next_second.saturating_sub(1);
-        if let (Some(link), Some(clock)) = (&self.link, self.clock) {
-            link.feed.repeat(clock.now());
+        let at = self.next_half;
+        self.next_half += Duration::from_secs(1);
+        if let Some((link, half)) = self.link.as_ref().zip(self.aggregator.half(at)) {
+            link.feed.snapshot(&half);
         }
     }
 
-    fn tell(&self, kind: &str, text: &str) {
+    /// Tells those who watch, and the record, that something was done.
+    fn tell(&mut self, kind: EventKind, text: impl Into<String>) {
+        let at_s = self.now().as_secs_f64();
+        let event = RunEvent { at_s, kind, text: text.into() };
         if let Some(link) = &self.link {
-            link.feed.event(self.clock.map_or(Duration::ZERO, |clock| clock.now()), kind, text);
+            link.feed.event(&event);
         }
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(event);
+        }
+    }
+
+    /// The time on the run's clock; zero before the load begins.
+    fn now(&self) -> Duration {
+        self.clock.map_or(Duration::ZERO, |clock| clock.now())
     }
 
     fn obey(&mut self, order: Order, run: &Run) {
-        match order {
-            Order::Stop => {
-                self.stop_orders += 1;
-                let is_first = self.stop_orders == 1;
-                self.tell(
-                    "stopping",
-                    if is_first { "asked to stop" } else { "asked to stop at once" },
-                );
-                if is_first {
-                    stop_gracefully(run);
-                } else {
-                    run.stop(StopLevel::Now);
-                }
+        let before = run.steering();
+        let since = self.clock.map_or(Duration::ZERO, |clock| clock.now() + ORDER_AHEAD);
+        let now = Steering { since, ..before };
+        let (now, kind, text) = match order {
+            Order::Stop => return self.obey_stop(run),
+            Order::Pause if before.is_paused => return,
+            Order::Resume if !before.is_paused => return,
+            Order::Pause => {
+                let text = "nothing new begins".to_owned();
+                (Steering { is_paused: true, ..now }, EventKind::Paused, text)
             }
+            Order::Resume => {
+                let text = "the load goes on".to_owned();
+                (Steering { is_paused: false, ..now }, EventKind::Resumed, text)
+            }
+            Order::Users(users) => {
+                let text = format!("{} from now on", plural(users, "user"));
+                (Steering { users: Some(users), ..now }, EventKind::Scaled, text)
+            }
+            Order::Rate(rate) => {
+                let text = format!("{rate} arrivals a second from now on");
+                (Steering { rate_per_s: Some(rate), ..now }, EventKind::Scaled, text)
+            }
+        };
+        run.steer(now);
+        self.tell(kind, text);
+    }
+
+    fn obey_stop(&mut self, run: &Run) {
+        self.stop_orders += 1;
+        if self.stop_orders == 1 {
+            self.tell(EventKind::Stopping, "asked to stop");
+            stop_gracefully(run);
+        } else {
+            self.tell(EventKind::Stopping, "asked to stop at once");
+            run.stop(StopLevel::Now);
         }
     }
 
@@ -321,6 +363,8 @@ impl Conductor<'_, '_> {
         self.next_second = self
             .clock
             .map_or(self.next_second + 1, |clock| clock.now().as_secs().max(self.next_second) + 1);
+        // Halves that were missed are not told after whole seconds that came later.
+        self.next_half = Duration::from_secs(self.next_second - 1) + HALF_A_SECOND;
         self.emit(at);
         self.ask_lead(run);
         if let Some(index) = self.aggregator.threshold_to_abort(at)
@@ -330,7 +374,7 @@ impl Conductor<'_, '_> {
             let threshold = &self.head.plan.thresholds[index];
             let text = format!("the threshold {threshold} failed and ends the run");
             self.printer.warning(&text);
-            self.tell("threshold", &text);
+            self.tell(EventKind::Threshold, text);
             stop_gracefully(run);
         }
     }
@@ -345,7 +389,7 @@ impl Conductor<'_, '_> {
 
     fn stop(&mut self, run: &Run) {
         self.signals += 1;
-        self.tell("stopping", "a signal asks for the end");
+        self.tell(EventKind::Stopping, "a signal asks for the end");
         if self.signals == 1 {
             self.printer.talk("stopping: no new iterations, running ones may end (press Ctrl-C again to stop now)");
             stop_gracefully(run);
@@ -375,6 +419,7 @@ impl Conductor<'_, '_> {
         };
         let mut record = self.aggregator.record(self.head, status, at);
         record.findings.sources.scrapes = self.scrapes;
+        record.findings.events = self.events;
         Conducted {
             record,
             totals: self.aggregator.into_totals(),

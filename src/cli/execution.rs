@@ -159,7 +159,12 @@ pub(super) fn execute<'l>(
         limits.stack_bytes = usize::try_from(bytes).unwrap_or(limits.stack_bytes);
     }
     let ceiling = ceiling_per_s(settings, &prepared);
-    let config = RunConfig { plan: head.plan.clone().into(), script: prepared.script, limits };
+    let config = RunConfig {
+        plan: head.plan.clone().into(),
+        script: prepared.script,
+        limits,
+        has_halves: link.is_some(),
+    };
     let no_thread = |error: String| {
         CliError::new(ExitCode::Internal, error, "free some of the system's resources")
     };

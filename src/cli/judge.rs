@@ -13,6 +13,7 @@ use crate::metric::{FailureKind, GeneratorHealth, Histogram, Quantile, Slice, To
 use crate::plan::course;
 use crate::record::{
     Findings, GeneratorFigures, RecoveryFinding, ResourceOwner, RunRecord, SteadinessFinding,
+    departure,
 };
 
 /// Judges a run and puts the findings into its record.
@@ -37,7 +38,11 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
     let caps = executors().filter(|executor| executor.is_open_model()).map(|e| e.max_vus());
     let busy = totals.busy.by_worker();
     let health: Vec<GeneratorHealth> = conducted.machine.iter().map(|s| s.health).collect();
-    let steadiness = steadiness(record, totals.slices.as_slice());
+    let mut steadiness = steadiness(record, totals.slices.as_slice());
+    // What the plan says of the course of the load tells nothing of a load that was another one.
+    let departure = departure(&record.findings.events, record.elapsed.as_secs_f64());
+    let is_plans = departure.is_none();
+    steadiness.retain(|_| is_plans);
     let evidence = Evidence {
         is_closed: !executors().any(|executor| executor.is_open_model()),
         target_is_local,
@@ -67,15 +72,22 @@ fn findings(conducted: &Conducted, target_is_local: bool, ceiling_per_s: Option<
             .find(|found| found.steadiness.label == SteadyLabel::NeverSteady)
             .map(|found| found.steadiness.label.as_str().to_owned()),
     };
+    let mut validity = judge(&evidence);
+    validity.notes.extend(departure);
     Findings {
-        validity: Some(judge(&evidence)),
+        validity: Some(validity),
         generator: generator_figures(&evidence),
-        recoveries: recoveries(record, totals.slices.as_slice()),
+        recoveries: if is_plans {
+            recoveries(record, totals.slices.as_slice())
+        } else {
+            Vec::new()
+        },
         exposure: evidence.is_closed.then(|| exposed(totals, &all.response_time)).flatten(),
         p99_interval: percentile::interval(totals.slices.as_slice(), Quantile::P99),
         steadiness,
         stress: None,
         sources: record.findings.sources.clone(),
+        events: record.findings.events.clone(),
         endpoints: Vec::new(),
     }
 }

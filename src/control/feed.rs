@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,10 +15,14 @@ use crate::metric::Histogram;
 use crate::metric::Quantile;
 use crate::pipeline::{Output, OutputError, RunHead, Snapshot, StepPoint};
 use crate::plan::TestType;
-use crate::record::{ProbeRecord, ResourceOwner, ResourceSample, RunRecord};
+use crate::record::{EventKind, ProbeRecord, ResourceOwner, ResourceSample, RunEvent, RunRecord};
 
-/// Messages that are kept: five minutes at two a second.
-const KEPT: usize = 600;
+/// Snapshots that are kept: five minutes at two a second.
+const KEPT_SNAPSHOTS: usize = 600;
+/// Other messages that are kept: what was done, probes, the end.
+const KEPT_OTHERS: usize = 1_000;
+/// Snapshots are kept as long as all messages have no more bytes than this.
+const MOST_BYTES: usize = 4 << 20;
 /// Rows of each list in a snapshot.
 const MOST_ROWS: usize = 100;
 
@@ -34,10 +37,12 @@ pub struct Feed {
 #[derive(Debug)]
 struct Ring {
     messages: VecDeque<Message>,
+    bytes: usize,
+    snapshots: usize,
     next_seq: u64,
     test_type: TestType,
     last: Option<Value>,
-    is_stopping: bool,
+    is_paused: bool,
     is_ended: bool,
 }
 
@@ -65,10 +70,12 @@ impl Feed {
     pub fn new(run_id: &str, test_type: TestType) -> Arc<Self> {
         let ring = Ring {
             messages: VecDeque::new(),
+            bytes: 0,
+            snapshots: 0,
             next_seq: 1,
             test_type,
             last: None,
-            is_stopping: false,
+            is_paused: false,
             is_ended: false,
         };
         let newest = watch::Sender::new(0);
@@ -84,25 +91,18 @@ impl Feed {
         self.put(&mut ring, Kind::Snapshot, &figures);
     }
 
-    /// Tells the last snapshot again at a later moment: between two windows only time has gone on.
-    pub fn repeat(&self, at: Duration) {
+    /// Tells that something was done to the run.
+    pub fn event(&self, event: &RunEvent) {
         let mut ring = self.lock();
-        let state = ring.state();
-        let Some(mut figures) = ring.last.clone() else { return };
-        figures["at_s"] = json!(at.as_secs_f64());
-        figures["state"] = json!(state);
-        if let Some(end_s) = figures["planned_end_s"].as_f64().filter(|end_s| *end_s > 0.0) {
-            figures["progress"] = json!((at.as_secs_f64() / end_s).min(1.0));
+        match event.kind {
+            EventKind::Paused => ring.is_paused = true,
+            EventKind::Resumed | EventKind::Stopping | EventKind::Threshold => {
+                ring.is_paused = false;
+            }
+            EventKind::Scaled => {}
         }
-        ring.last = Some(figures.clone());
-        self.put(&mut ring, Kind::Snapshot, &figures);
-    }
-
-    /// Tells that something was done to the run: `stopping` or `threshold`.
-    pub fn event(&self, at: Duration, kind: &str, text: &str) {
-        let mut ring = self.lock();
-        ring.is_stopping |= kind == "stopping";
-        let data = json!({ "at_s": at.as_secs_f64(), "kind": kind, "text": text });
+        // Plain data serialises; if it did not, the record would still have it.
+        let data = serde_json::to_value(event).unwrap_or_default();
         self.put(&mut ring, Kind::Event, &data);
     }
 
@@ -121,8 +121,16 @@ impl Feed {
         ring.is_ended = true;
     }
 
+    /// Forgets all snapshots but the newest: the run has long ended.
+    pub(super) fn shrink(&self) {
+        let mut ring = self.lock();
+        ring.keep_snapshots(1, 0);
+        ring.messages.shrink_to_fit();
+    }
+
     /// The figures that were told last.
-    pub(super) fn last(&self) -> Option<Value> {
+    #[must_use]
+    pub fn last(&self) -> Option<Value> {
         self.lock().last.clone()
     }
 
@@ -150,10 +158,7 @@ impl Feed {
         ring.next_seq += 1;
         let whole =
             json!({ "v": 1, "run_id": self.run_id, "seq": seq, "type": kind, "data": data });
-        ring.messages.push_back(Message { seq, kind, text: whole.to_string().into() });
-        if ring.messages.len() > KEPT {
-            ring.messages.pop_front();
-        }
+        ring.push(Message { seq, kind, text: whole.to_string().into() });
         self.newest.send_replace(seq);
     }
 
@@ -163,12 +168,33 @@ impl Feed {
 }
 
 impl Ring {
-    fn state(&self) -> &'static str {
-        match (self.is_stopping, self.test_type) {
-            (true, _) => "STOPPING",
-            (_, TestType::Stress) => "STRESS_BINARY_SEARCH",
-            _ => "RUNNING",
+    fn push(&mut self, message: Message) {
+        self.bytes += message.text.len();
+        self.snapshots += usize::from(message.kind == Kind::Snapshot);
+        self.messages.push_back(message);
+        while self.messages.len() - self.snapshots > KEPT_OTHERS {
+            self.forget_oldest(|kind| kind != Kind::Snapshot);
         }
+        self.keep_snapshots(KEPT_SNAPSHOTS, MOST_BYTES);
+    }
+
+    /// Forgets the oldest snapshots until there are no more of them, and of bytes; never the newest.
+    fn keep_snapshots(&mut self, most: usize, most_bytes: usize) {
+        while self.snapshots > 1 && (self.snapshots > most || self.bytes > most_bytes) {
+            self.forget_oldest(|kind| kind == Kind::Snapshot);
+        }
+    }
+
+    fn forget_oldest(&mut self, of: impl Fn(Kind) -> bool) {
+        let oldest = self.messages.iter().position(|message| of(message.kind));
+        if let Some(message) = oldest.and_then(|place| self.messages.remove(place)) {
+            self.bytes -= message.text.len();
+            self.snapshots -= usize::from(message.kind == Kind::Snapshot);
+        }
+    }
+
+    fn state(&self) -> State {
+        if self.is_paused { State::Paused } else { State::under_way(self.test_type) }
     }
 }
 
@@ -192,7 +218,7 @@ impl Output for FeedOutput {
 }
 
 /// A snapshot as clients see it. `before` has what only some intervals tell.
-fn figures(snapshot: &Snapshot, state: &str, before: Option<&Value>) -> Value {
+fn figures(snapshot: &Snapshot, state: State, before: Option<&Value>) -> Value {
     let (count, failed) = snapshot.window_counts();
     let times = snapshot.window_response_time();
     let seconds = snapshot.interval.as_secs_f64();
@@ -282,3 +308,6 @@ fn steps(points: &[StepPoint]) -> Vec<Value> {
 fn quantile_ms(times: &Histogram, quantile: Quantile) -> Option<f64> {
     times.supported_quantile(quantile).map(|time| time.as_secs_f64() * 1e3)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,18 @@ use super::start::Launch;
 use crate::plan::{Confinement, Plan};
 
 /// What a run under way is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Order {
     /// No new iterations; running ones may end. A second one cuts them off.
     Stop,
+    /// Nothing new begins until [`Order::Resume`]. Time goes on, and the planned end stays.
+    Pause,
+    /// The end of a pause.
+    Resume,
+    /// So many active users from now on.
+    Users(u64),
+    /// So many arrivals a second from now on, above 0.
+    Rate(f64),
 }
 
 /// The line between a run and those who control and watch it.

@@ -157,7 +157,11 @@ pub(super) async fn socket(
         .collect();
     let is_shown = control.config.token.is_none()
         || offered.iter().any(|protocol| is_token(&control, &protocol[TOKEN_PREFIX.len()..]));
-    let upgrade = upgrade.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES);
+    let upgrade = upgrade
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES)
+        .read_buffer_size(MOST_BYTES)
+        .write_buffer_size(0);
     // A browser closes a connection whose subprotocol is not one of those that it offered.
     let upgrade = upgrade.protocols(offered);
     Ok(upgrade.on_upgrade(async move |mut socket| {

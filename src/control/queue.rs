@@ -14,6 +14,7 @@ use super::start::Launch;
 use super::state::State;
 use super::stored;
 use crate::clock::{self, RunClock};
+use crate::plan::{Executor, Plan, TestType};
 use crate::record::new_run_id;
 
 /// Orders that a run may be behind; one that takes none is as good as gone.
@@ -50,13 +51,61 @@ pub(super) struct Entry {
     pub(super) error: Option<LaunchError>,
     pub(super) exit_code: Option<i32>,
     pub(super) feed: Arc<Feed>,
+    knobs: Knobs,
     orders: mpsc::Sender<Order>,
 }
 
 impl Entry {
+    /// Whether it neither goes on nor waits.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.is_under_way() && self.state != State::Queued
+    }
+
     /// Whether it goes on.
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self.state, State::Running | State::StressBinarySearch)
+        matches!(self.state, State::Running | State::Paused | State::StressBinarySearch)
+    }
+}
+
+/// What of a run's load can be changed.
+#[derive(Debug, Clone, Copy)]
+struct Knobs {
+    /// Nobody but the request says what the load is.
+    is_load: bool,
+    /// Some scenario has a number of users that others can change.
+    has_users: bool,
+    /// Some scenario has arrivals.
+    has_rate: bool,
+}
+
+impl Knobs {
+    fn of(plan: &Plan) -> Self {
+        let mut executors = plan.scenarios.iter().map(|scenario| &scenario.executor);
+        let has_users = |executor: &Executor| {
+            matches!(executor, Executor::ConstantVus { .. } | Executor::RampingVus { .. })
+        };
+        Self {
+            is_load: plan.test_type == TestType::Load,
+            has_users: executors.clone().any(has_users),
+            has_rate: executors.any(Executor::is_open_model),
+        }
+    }
+
+    fn check(self, order: Order) -> Answer<()> {
+        let why = match order {
+            Order::Stop => return Ok(()),
+            _ if !self.is_load => {
+                "a search or a benchmark leads its own load: it can be stopped, and neither paused nor scaled"
+            }
+            Order::Users(_) if !self.has_users => {
+                "no scenario of this run has a number of users to change; `rate` changes its arrivals"
+            }
+            Order::Rate(_) if !self.has_rate => {
+                "no scenario of this run has a rate of arrivals; `users` changes its users"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::conflict(why))
     }
 }
 
@@ -105,7 +154,7 @@ impl Control {
     }
 
     /// Lets a run wait for its turn, and gives its id.
-    pub(super) fn enqueue(&self, launch: Launch) -> Answer<String> {
+    pub(super) fn enqueue(&self, launch: Launch, plan: &Plan) -> Answer<String> {
         let mut runs = self.lock();
         let waiting = runs.entries.iter().filter(|entry| entry.state == State::Queued).count();
         if runs.is_closed || waiting >= self.config.caps.queued {
@@ -117,6 +166,7 @@ impl Control {
         let (orders, _) = mpsc::channel(1);
         runs.entries.push_back(Entry {
             feed: Feed::new(&run_id, launch.test_type),
+            knobs: Knobs::of(plan),
             run_id: run_id.clone(),
             launch,
             asked_at_ms: clock::wall_now_ms(),
@@ -146,10 +196,16 @@ impl Control {
         if !entry.is_under_way() {
             return Err(Refusal::conflict("this run does not go on"));
         }
+        entry.knobs.check(order)?;
         entry
             .orders
             .try_send(order)
             .map_err(|_| Refusal::conflict("this run takes no orders now"))?;
+        entry.state = match order {
+            Order::Pause => State::Paused,
+            Order::Resume | Order::Stop => State::under_way(entry.launch.test_type),
+            Order::Users(_) | Order::Rate(_) => entry.state,
+        };
         Ok(entry.state)
     }
 
@@ -166,8 +222,7 @@ impl Control {
     /// Forgets a run that has ended.
     pub(super) fn forget(&self, run_id: &str) {
         let mut runs = self.lock();
-        let goes_on = |entry: &Entry| entry.is_under_way() || entry.state == State::Queued;
-        runs.entries.retain(|entry| entry.run_id != run_id || goes_on(entry));
+        runs.entries.retain(|entry| entry.run_id != run_id || !entry.has_ended());
     }
 
     /// How long this server has been there.
@@ -182,6 +237,8 @@ impl Control {
         let runs = self.lock();
         let mut runs =
             self.changed.wait_while(runs, is_waiting).unwrap_or_else(PoisonError::into_inner);
+        let ended = runs.entries.iter().filter(|entry| entry.has_ended());
+        ended.for_each(|entry| entry.feed.shrink());
         let entry = runs.entries.iter_mut().find(|entry| entry.state == State::Queued)?;
         let (orders, received) = mpsc::channel(ORDERS_AHEAD);
         entry.orders = orders;
@@ -218,9 +275,8 @@ impl Control {
 
 impl Runs {
     fn forget_oldest(&mut self) {
-        let has_ended = |entry: &Entry| !entry.is_under_way() && entry.state != State::Queued;
-        while self.entries.iter().filter(|entry| has_ended(entry)).count() > REMEMBERED {
-            let oldest = self.entries.iter().position(has_ended);
+        while self.entries.iter().filter(|entry| entry.has_ended()).count() > REMEMBERED {
+            let oldest = self.entries.iter().position(Entry::has_ended);
             oldest.map(|place| self.entries.remove(place));
         }
     }

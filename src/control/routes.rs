@@ -50,11 +50,11 @@ pub(super) const ROUTES: &[Route] = &[
         post(runs::stop)
     }),
     route("POST", "/api/tests/runs/{id}/pause", "Begin nothing new for a while", || {
-        post(runs::reserved)
+        post(runs::pause)
     }),
-    route("POST", "/api/tests/runs/{id}/resume", "Go on after a pause", || post(runs::reserved)),
+    route("POST", "/api/tests/runs/{id}/resume", "Go on after a pause", || post(runs::resume)),
     route("POST", "/api/tests/runs/{id}/scale", "Change users or rate of a run", || {
-        post(runs::reserved)
+        post(runs::scale)
     }),
     route("GET", "/api/tests/runs/{id}/events", "The live feed, as server-sent events", || {
         get(live::events)

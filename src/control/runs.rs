@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, Refusal};
 use super::launcher::Order;
 use super::queue::{Control, Entry};
-use super::start::{Launch, StartRequest, check_plan};
+use super::start::{Launch, ScaleRequest, StartRequest, check_plan};
 use super::state::State as RunState;
 use super::stored;
 use super::system::blocking;
@@ -40,7 +40,7 @@ pub(super) async fn start(
             ..Refusal::invalid(error.message)
         })?;
         check_plan(&plan, &control.config)?;
-        let run_id = control.enqueue(launch)?;
+        let run_id = control.enqueue(launch, &plan)?;
         let body = Json(json!({ "run_id": run_id, "status": "started" }));
         Ok((StatusCode::ACCEPTED, body).into_response())
     })
@@ -141,7 +141,7 @@ fn entry_json(entry: &Entry) -> Value {
     value["state"] = json!(entry.state);
     value["status"] = match entry.state {
         RunState::Queued => json!("queued"),
-        RunState::Running | RunState::StressBinarySearch => json!("running"),
+        RunState::Running | RunState::Paused | RunState::StressBinarySearch => json!("running"),
         _ => json!("aborted"),
     };
     if let Some(error) = &entry.error {
@@ -207,22 +207,42 @@ pub(super) fn run_id_of(control: &Control, id: &str) -> Answer<String> {
 }
 
 /// `POST /api/tests/runs/{id}/stop`
-pub(super) async fn stop(
+pub(super) async fn stop(state: State<Arc<Control>>, id: Path<String>) -> Answer<Json<Value>> {
+    order(state, id, Order::Stop).await
+}
+
+/// `POST /api/tests/runs/{id}/pause`
+pub(super) async fn pause(state: State<Arc<Control>>, id: Path<String>) -> Answer<Json<Value>> {
+    order(state, id, Order::Pause).await
+}
+
+/// `POST /api/tests/runs/{id}/resume`
+pub(super) async fn resume(state: State<Arc<Control>>, id: Path<String>) -> Answer<Json<Value>> {
+    order(state, id, Order::Resume).await
+}
+
+/// `POST /api/tests/runs/{id}/scale`
+pub(super) async fn scale(
+    State(control): State<Arc<Control>>,
+    id: Path<String>,
+    body: Result<Json<ScaleRequest>, JsonRejection>,
+) -> Answer<Json<Value>> {
+    let Json(request) = body?;
+    let change = request.order(&control.config)?;
+    order(State(control), id, change).await
+}
+
+async fn order(
     State(control): State<Arc<Control>>,
     Path(id): Path<String>,
+    order: Order,
 ) -> Answer<Json<Value>> {
     blocking(move || {
         let run_id = run_id_of(&control, &id)?;
-        let state = control.order(&run_id, Order::Stop)?;
+        let state = control.order(&run_id, order)?;
         Ok(Json(json!({ "run_id": run_id, "state": state })))
     })
     .await
-}
-
-/// `POST /api/tests/runs/{id}/pause`, `resume` and `scale`: their paths are taken, so that clients get a plain answer.
-pub(super) async fn reserved() -> Refusal {
-    let message = "this build does not change the load of a run that goes on";
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_built", message)
 }
 
 /// `DELETE /api/tests/runs/{id}`
@@ -233,7 +253,7 @@ pub(super) async fn remove(
     blocking(move || {
         let run_id = run_id_of(&control, &id)?;
         if let Some(entry) = control.entry(&run_id)
-            && (entry.is_under_way() || entry.state == RunState::Queued)
+            && !entry.has_ended()
         {
             return Err(Refusal::conflict("this run has not ended; stop it first"));
         }

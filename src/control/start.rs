@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::config::{Caps, ControlConfig};
 use super::error::Refusal;
+use super::launcher::Order;
 use super::scripts;
 use crate::plan::{Confinement, Executor, Plan, TestType};
 
@@ -112,9 +113,6 @@ impl Launch {
         if self.users == Some(0) {
             return Err(Refusal::invalid("users is 0; it counts from 1"));
         }
-        if self.rate_per_s.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
-            return Err(Refusal::invalid("rate must be above 0, in arrivals a second"));
-        }
         let is_stress = self.test_type == TestType::Stress;
         let of_stress = [
             ("error_threshold_percent", self.error_threshold.is_some()),
@@ -136,20 +134,54 @@ impl Launch {
 
     fn check_caps(&self, config: &ControlConfig) -> Result<(), Refusal> {
         let caps = config.caps;
-        if self.users.is_some_and(|users| users > caps.users) {
-            return Err(Refusal::beyond(format!("this server makes {} users at most", caps.users)));
-        }
-        if self.rate_per_s.is_some_and(|rate| rate > caps.rate_per_s) {
-            let message =
-                format!("this server makes {} arrivals a second at most", caps.rate_per_s);
-            return Err(Refusal::beyond(message));
-        }
+        self.users.map_or(Ok(()), |users| check_users(users, caps))?;
+        self.rate_per_s.map_or(Ok(()), |rate| check_rate(rate, caps))?;
         if self.duration.is_some_and(|duration| duration > caps.duration) {
             let message = format!("this server runs {} s at most", caps.duration.as_secs());
             return Err(Refusal::beyond(message));
         }
         Ok(())
     }
+}
+
+/// Another load for a run that goes on: one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScaleRequest {
+    /// Active users from now on; 0 is none.
+    users: Option<u64>,
+    /// Arrivals a second from now on.
+    rate: Option<f64>,
+}
+
+impl ScaleRequest {
+    /// What the run is told.
+    pub(super) fn order(self, config: &ControlConfig) -> Result<Order, Refusal> {
+        match (self.users, self.rate) {
+            (Some(users), None) => {
+                check_users(users, config.caps)?;
+                Ok(Order::Users(users))
+            }
+            (None, Some(rate)) => {
+                check_rate(rate, config.caps)?;
+                Ok(Order::Rate(rate))
+            }
+            _ => Err(Refusal::invalid("give either users or rate")),
+        }
+    }
+}
+
+fn check_users(users: u64, caps: Caps) -> Result<(), Refusal> {
+    let message = || format!("this server makes {} users at most", caps.users);
+    if users > caps.users { Err(Refusal::beyond(message())) } else { Ok(()) }
+}
+
+fn check_rate(rate_per_s: f64, caps: Caps) -> Result<(), Refusal> {
+    if !rate_per_s.is_finite() || rate_per_s <= 0.0 {
+        return Err(Refusal::invalid("rate must be above 0, in arrivals a second"));
+    }
+    let message = || format!("this server makes {} arrivals a second at most", caps.rate_per_s);
+    if rate_per_s > caps.rate_per_s { Err(Refusal::beyond(message())) } else { Ok(()) }
 }
 
 /// Refuses a plan that a script made larger than may be asked for, or that is for another host.

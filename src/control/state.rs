@@ -13,6 +13,8 @@ pub(super) enum State {
     Queued,
     /// Goes on.
     Running,
+    /// Goes on, and nothing new begins for a while.
+    Paused,
     /// Goes on, and looks for the breaking point.
     StressBinarySearch,
     /// Came to its planned end.

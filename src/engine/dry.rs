@@ -16,6 +16,7 @@ use super::recorder::Recorder;
 use super::run::{RunConfig, THREAD_STACK_BYTES, transport_options};
 use super::script_user::{ScriptUser, Shape, Surroundings};
 use super::stage;
+use super::steer::Steering;
 use super::stop::{Stop, StopLevel};
 use super::worker::{Shared, factory, local_runtime, surroundings};
 use crate::clock::RunClock;
@@ -159,10 +160,12 @@ async fn call_all(config: RunConfig) -> Result<DryReport, EngineError> {
         plan: config.plan,
         script: config.script,
         limits: config.limits,
+        has_halves: config.has_halves,
         messages,
         control,
         stop_now: Arc::new(AtomicBool::new(false)),
-        orders: tokio::sync::watch::channel(Orders::default()).1,
+        orders: watch::channel(Orders::default()).1,
+        steered: watch::channel(Steering::default()).1,
     };
     let clock = RunClock::starting_now();
     let recorder = Rc::new(Recorder::traced(clock));

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::executor::{ScenarioRun, ids_of, run_scenario};
 use super::script_user::{Shape, Surroundings};
+use super::steer::{Helm, Steering};
 use super::stop::{Stop, StopLevel};
 use super::worker::{Shared, factory};
 use crate::pacing::Shard;
@@ -36,6 +37,8 @@ pub(super) struct Leg {
     scenarios: Vec<Scenario>,
     /// Claimed iterations by scenario.
     claimed: Vec<Arc<AtomicU64>>,
+    /// The id of the next user that the plan does not have.
+    extra_ids: Arc<AtomicU64>,
     stop: watch::Receiver<StopLevel>,
     /// Added to the run's seed: arrivals of two legs at the same rate are not the same.
     seed_offset: u64,
@@ -49,9 +52,11 @@ impl Leg {
     ) -> (Arc<Self>, watch::Sender<StopLevel>) {
         let (stopper, stop) = watch::channel(StopLevel::Running);
         let claimed = scenarios.iter().map(|_| Arc::default()).collect();
+        let planned: u64 = scenarios.iter().map(|scenario| ids_of(&scenario.executor)).sum();
+        let extra_ids = Arc::new(AtomicU64::new(planned + 1));
         // Scenarios of one leg take one seed each.
         let seed_offset = (index * scenarios.len().max(1)) as u64;
-        (Arc::new(Self { scenarios, claimed, stop, seed_offset }), stopper)
+        (Arc::new(Self { scenarios, claimed, extra_ids, stop, seed_offset }), stopper)
     }
 
     /// What is to be done.
@@ -111,10 +116,13 @@ impl<'a> LegRunner<'a> {
     fn begin(&mut self, index: LegIndex, leg: &Leg) {
         let mut scenarios = JoinSet::new();
         let mut stops = Vec::new();
+        let mut helms = Vec::new();
         let mut first_vu_id = 1;
         for (number, scenario) in leg.scenarios.iter().enumerate() {
             let stop = Stop::new();
             stops.push(stop.clone());
+            let helm = Rc::<Helm>::default();
+            helms.push(helm.clone());
             let shape = Rc::new(Shape::of(scenario));
             let seed = self.shared.plan.seed.wrapping_add(leg.seed_offset + number as u64);
             let run = ScenarioRun {
@@ -124,22 +132,38 @@ impl<'a> LegRunner<'a> {
                 clock: self.around.clock,
                 timer: self.around.timer.clone(),
                 stop,
+                helm,
                 shard: self.shard,
                 first_vu_id,
                 claimed: leg.claimed[number].clone(),
+                extra_ids: leg.extra_ids.clone(),
                 seed,
             };
             first_vu_id += ids_of(&scenario.executor);
             let scenario: Scenario = scenario.clone();
             scenarios.spawn_local(async move { run_scenario(run, &scenario).await });
         }
+        let mut steered = self.shared.steered.clone();
+        share_out(&helms, *steered.borrow_and_update(), &leg.scenarios);
+        let scenarios_steered = leg.scenarios.clone();
+        let steerer = tokio::task::spawn_local(async move {
+            while steered.changed().await.is_ok() {
+                share_out(&helms, *steered.borrow_and_update(), &scenarios_steered);
+            }
+        });
         let listener = listen(stops, self.shared.control.clone(), leg.stop.clone());
         self.running.spawn_local(async move {
             while scenarios.join_next().await.is_some() {}
             listener.abort();
+            steerer.abort();
             index
         });
     }
+}
+
+/// Gives each scenario its share of a change.
+fn share_out(helms: &[Rc<Helm>], steering: Steering, scenarios: &[Scenario]) {
+    helms.iter().zip(steering.shares(scenarios)).for_each(|(helm, share)| helm.turn(share));
 }
 
 /// Raises the stops of a leg when the whole run is stopped or this leg alone.

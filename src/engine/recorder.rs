@@ -228,6 +228,7 @@ impl Recorder {
         self.add_up_flight();
         let open = self.open.take();
         Window {
+            is_within_second: false,
             worker_index: self.worker_index,
             is_outside_load: false,
             at: self.clock.now(),

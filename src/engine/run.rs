@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::error::EngineError;
 use super::leg::{Leg, LegIndex, Orders};
 use super::stage::{StageEnd, run_stage};
+use super::steer::Steering;
 use super::stop::StopLevel;
 use super::worker::{Begin, Shared, WorkerMessage, local_runtime, run_worker};
 use crate::clock::RunClock;
@@ -35,6 +36,8 @@ pub struct RunConfig {
     pub script: Arc<Script>,
     /// What scripts may take.
     pub limits: ScriptLimits,
+    /// Windows end at halves of seconds as well: somebody watches twice a second.
+    pub has_halves: bool,
 }
 
 /// What a run tells.
@@ -60,6 +63,7 @@ pub struct Run {
     stop_now: Arc<AtomicBool>,
     orders: watch::Sender<Orders>,
     leg_stops: Vec<watch::Sender<StopLevel>>,
+    steering: watch::Sender<Steering>,
 }
 
 impl Run {
@@ -88,6 +92,7 @@ impl Run {
         let (orders, ordered) = watch::channel(orders);
         let (tell, messages) = mpsc::channel(WINDOWS_AHEAD * config.plan.threads.max(1));
         let (control, level) = watch::channel(StopLevel::Running);
+        let (steering, steered) = watch::channel(Steering::default());
         let stop_now = Arc::new(AtomicBool::new(false));
         let for_scripts = stop_now.clone();
         std::thread::Builder::new()
@@ -102,13 +107,13 @@ impl Run {
                 };
                 runtime.block_on(async {
                     let signals =
-                        Signals { control: level, stop_now: for_scripts, orders: ordered };
+                        Signals { control: level, stop_now: for_scripts, orders: ordered, steered };
                     let result = coordinate(config, &tell, signals).await;
                     let _ = tell.send(RunMessage::Ended(result)).await;
                 });
             })
             .map_err(EngineError::Thread)?;
-        Ok(Self { messages, control, stop_now, orders, leg_stops })
+        Ok(Self { messages, control, stop_now, orders, leg_stops, steering })
     }
 
     /// The next message; `None` after [`RunMessage::Ended`].
@@ -162,6 +167,17 @@ impl Run {
         self.orders.send_modify(|orders| orders.is_closed = true);
     }
 
+    /// Changes the load of every leg, those to come as well, until the next change.
+    pub fn steer(&self, steering: Steering) {
+        self.steering.send_replace(steering);
+    }
+
+    /// How the load departs from the plan.
+    #[must_use]
+    pub fn steering(&self) -> Steering {
+        *self.steering.borrow()
+    }
+
     /// How far the run was asked to stop.
     #[must_use]
     pub fn stop_level(&self) -> StopLevel {
@@ -180,6 +196,7 @@ struct Signals {
     control: watch::Receiver<StopLevel>,
     stop_now: Arc<AtomicBool>,
     orders: watch::Receiver<Orders>,
+    steered: watch::Receiver<Steering>,
 }
 
 async fn coordinate(
@@ -196,11 +213,13 @@ async fn coordinate(
         plan: config.plan,
         script: config.script,
         limits: config.limits,
+        has_halves: config.has_halves,
         factory,
         messages,
         control: signals.control,
         stop_now: signals.stop_now,
         orders: signals.orders,
+        steered: signals.steered,
     };
     let setup = run_stage(&shared, "setup", None, RunClock::starting_now()).await?;
     let data = pass_on_stage(out, setup).await;

@@ -14,6 +14,7 @@ use super::error::EngineError;
 use super::leg::{LegIndex, LegRunner, Orders};
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
+use super::steer::Steering;
 use super::stop::StopLevel;
 use super::timer::Timer;
 use super::vu::VuFactory;
@@ -26,7 +27,7 @@ use crate::transport::{Session, TransportFactory};
 
 /// Sessions that a worker builds before the load begins, at most.
 const MAX_PREPARED: u64 = 1_000;
-/// Time between two windows.
+/// Time between two windows; half of it in a run that is watched.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// What every worker is given. Cheap to clone.
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
     pub(super) script: Arc<Script>,
     pub(super) limits: ScriptLimits,
+    pub(super) has_halves: bool,
     pub(super) factory: TransportFactory,
     pub(super) messages: mpsc::Sender<WorkerMessage>,
     pub(super) control: watch::Receiver<StopLevel>,
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     pub(super) stop_now: Arc<AtomicBool>,
     /// The legs of the run.
     pub(super) orders: watch::Receiver<Orders>,
+    /// How the load departs from the plan.
+    pub(super) steered: watch::Receiver<Steering>,
 }
 
 /// The signal to begin.
@@ -150,7 +154,8 @@ enum Event {
 async fn hand_over(shared: &Shared, mut legs: LegRunner<'_>) {
     let around = legs.around.clone();
     let mut orders = shared.orders.clone();
-    let mut next = WINDOW;
+    let length = if shared.has_halves { WINDOW / 2 } else { WINDOW };
+    let mut next = length;
     let mut has_told = false;
     let mut may_come = legs.follow(&orders.borrow_and_update().clone());
     while may_come || legs.is_running() {
@@ -171,7 +176,8 @@ async fn hand_over(shared: &Shared, mut legs: LegRunner<'_>) {
             let _ = shared.messages.send(WorkerMessage::ScriptError).await;
         }
         let busy = tokio::runtime::Handle::current().metrics().worker_total_busy_duration(0);
-        let window = Window { busy, ..around.recorder.take() };
+        let is_within_second = matches!(event, Event::Second) && next.subsec_nanos() > 0;
+        let window = Window { busy, is_within_second, ..around.recorder.take() };
         // Waiting for a place in the channel costs nothing but a longer window: users go on meanwhile.
         let _ = shared.messages.send(WorkerMessage::Window(Box::new(window))).await;
         match event {
@@ -179,7 +185,8 @@ async fn hand_over(shared: &Shared, mut legs: LegRunner<'_>) {
                 let _ = shared.messages.send(WorkerMessage::LegEnded(index)).await;
             }
             Event::Second | Event::Orders(_) => {
-                next = Duration::from_secs(around.clock.now().as_secs() + 1);
+                let passed = around.clock.now().as_nanos() / length.as_nanos();
+                next = length * u32::try_from(passed + 1).unwrap_or(u32::MAX);
             }
         }
     }

@@ -27,7 +27,7 @@ impl BusyShares {
     pub fn add(&mut self, window: &Window) {
         let worker = self.workers.entry(window.worker_index).or_default();
         let length = window.at.saturating_sub(worker.at);
-        if length < SHORTEST_WINDOW {
+        if length < SHORTEST_WINDOW || window.is_within_second {
             return;
         }
         let busy = window.busy.saturating_sub(worker.busy);

@@ -92,6 +92,8 @@ pub struct Window {
     pub in_flight_by_second: Vec<(u32, Duration, u64)>,
     /// The two accounts of time of Little's law.
     pub time: TimeAccount,
+    /// It ends within a second, and another window has the rest of that.
+    pub is_within_second: bool,
     /// How long the worker's thread was busy since the start of the run.
     pub busy: Duration,
     /// Iterations by scenario, task and phase.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::halves::{Halves, Points};
 use super::levels::Levels;
 use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
@@ -26,7 +27,9 @@ pub struct Aggregator {
     plan: Arc<Plan>,
     totals: Totals,
     phases: Vec<Phase>,
-    points: BTreeMap<(u32, Arc<str>, Arc<str>), StepPoint>,
+    points: Points,
+    /// For those who watch twice a second; `None` when nobody does.
+    halves: Option<Halves>,
     resources: Vec<ResourceSample>,
     all_resources: Vec<ResourceSample>,
     levels: Levels,
@@ -64,7 +67,8 @@ impl Aggregator {
             aborting: vec![false; plan.thresholds.len()],
             plan,
             totals: Totals::default(),
-            points: BTreeMap::new(),
+            points: Points::new(),
+            halves: None,
             resources: Vec::new(),
             all_resources: Vec::new(),
             levels: Levels::default(),
@@ -79,6 +83,12 @@ impl Aggregator {
     #[must_use]
     pub fn in_legs(plan: Arc<Plan>) -> Self {
         Self { phases: Vec::new(), is_in_legs: true, ..Self::new(plan) }
+    }
+
+    /// The same for a run that is watched twice a second.
+    #[must_use]
+    pub fn with_halves(self) -> Self {
+        Self { halves: Some(Halves::default()), ..self }
     }
 
     /// Takes note of the phase of a leg: its last, as what comes before it only settles.
@@ -118,12 +128,18 @@ impl Aggregator {
         self.totals.vus_max = self.totals.vus_max.max(alive);
         for RequestCell { labels, second, stats } in &window.requests {
             let key = (*second, labels.name.clone(), labels.phase.clone());
-            let point = self.points.entry(key).or_insert_with(|| StepPoint {
+            let empty = StepPoint {
                 second: *second,
                 step: labels.name.clone(),
                 phase: labels.phase.clone(),
                 ..StepPoint::default()
-            });
+            };
+            if let Some(halves) = &mut self.halves {
+                let mut point = empty.clone();
+                add_to_point(&mut point, &labels.task, labels.status, stats);
+                halves.add(&point);
+            }
+            let point = self.points.entry(key).or_insert(empty);
             add_to_point(point, &labels.task, labels.status, stats);
         }
     }
@@ -141,6 +157,29 @@ impl Aggregator {
 
     /// Closes the interval that ends at `at`.
     pub fn snapshot(&mut self, at: Duration) -> Snapshot {
+        let points = std::mem::take(&mut self.points).into_values().collect();
+        let snapshot = Snapshot {
+            resources: std::mem::take(&mut self.resources),
+            levels: self.levels.take_interval(),
+            ..self.view(at, at.saturating_sub(self.last_at), points)
+        };
+        self.totals.backlog.push(snapshot.backlog);
+        if let Some(halves) = &mut self.halves {
+            halves.close_second();
+        }
+        self.seq += 1;
+        self.last_at = at;
+        snapshot
+    }
+
+    /// The second that ends at `at`, half of a whole one; for those who watch, and for no output. Resources are not in it. `None`
+    /// when the run is not watched twice a second.
+    pub fn half(&mut self, at: Duration) -> Option<Snapshot> {
+        let (interval, points) = self.halves.as_mut()?.take(at);
+        Some(self.view(at, interval, points))
+    }
+
+    fn view(&self, at: Duration, interval: Duration, points: Vec<StepPoint>) -> Snapshot {
         let gauges =
             self.workers.values().fold(WorkerState::default(), |sum, worker| WorkerState {
                 vus: sum.vus + worker.vus,
@@ -148,11 +187,10 @@ impl Aggregator {
                 in_flight: sum.in_flight + worker.in_flight,
                 backlog: sum.backlog + worker.backlog,
             });
-        self.totals.backlog.push(gauges.backlog);
-        let snapshot = Snapshot {
+        Snapshot {
             seq: self.seq,
             at,
-            interval: at.saturating_sub(self.last_at),
+            interval,
             phase: self.phase_at(at),
             planned_end: (!self.is_in_legs).then(|| self.plan.duration()).flatten(),
             progress: self.progress(at),
@@ -160,18 +198,15 @@ impl Aggregator {
             in_flight: gauges.in_flight,
             backlog: gauges.backlog,
             totals: self.totals_record(at),
-            points: std::mem::take(&mut self.points).into_values().collect(),
+            points,
             phases: self.phase_points(),
             checks: self.checks(),
             errors: self.errors(),
             thresholds: self.judge(at, self.totals.requests.len() > JUDGE_ALL_BELOW),
             metrics: self.custom_metrics(),
-            resources: std::mem::take(&mut self.resources),
-            levels: self.levels.take_interval(),
-        };
-        self.seq += 1;
-        self.last_at = at;
-        snapshot
+            resources: Vec::new(),
+            levels: Vec::new(),
+        }
     }
 
     /// The index of a threshold that must end the run now, remembered for the record.

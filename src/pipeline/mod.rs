@@ -5,6 +5,7 @@
 //! not know the engine, and nothing on a request's path waits for it.
 
 pub mod aggregator;
+mod halves;
 pub mod histogram_log;
 pub mod json_lines;
 mod levels;

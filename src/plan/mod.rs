@@ -35,6 +35,7 @@ pub use load::MAX_VUS;
 pub use probe::{Probe, ProbeLoad};
 pub use resolve::{ResolveContext, resolve};
 pub use scrape::ScrapeSource;
+pub(crate) use share::largest_remainder;
 pub use step_name::step_name;
 
 use crate::metric::threshold::Threshold;

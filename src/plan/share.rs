@@ -113,7 +113,7 @@ impl Split<'_> {
 
 /// `total` split by `weights` (finite, 0 or more, one above 0): each its quota rounded down, and what is left one each to
 /// the largest remainders, the earlier first. The sum is exact.
-fn largest_remainder(total: u64, weights: &[f64]) -> Vec<u64> {
+pub(crate) fn largest_remainder(total: u64, weights: &[f64]) -> Vec<u64> {
     let sum: f64 = weights.iter().sum();
     let quotas: Vec<f64> = weights.iter().map(|weight| total as f64 * (weight / sum)).collect();
     let mut parts: Vec<u64> = quotas.iter().map(|quota| quota.floor() as u64).collect();

@@ -7,7 +7,7 @@ use crate::analysis::percentile::Interval as PercentileInterval;
 use crate::analysis::recovery::Recovery;
 use crate::analysis::steady::Steadiness;
 use crate::analysis::validity::Validity;
-use crate::record::{EndpointRecord, StressFinding};
+use crate::record::{EndpointRecord, RunEvent, StressFinding};
 
 /// What was found out about a run. Nothing of a run that has not ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Findings {
     pub endpoints: Vec<EndpointRecord>,
     /// What became of looking at resources.
     pub sources: SourceAccount,
+    /// What was done to the run while it was under way, in the order of time.
+    pub events: Vec<RunEvent>,
 }
 
 /// What became of looking at resources.

@@ -3,6 +3,7 @@
 //! A [`RunRecord`] is all that reports may know. It does not know where it is stored.
 
 pub mod bench;
+pub mod event;
 pub mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -24,6 +25,7 @@ use crate::plan::{Plan, TestType};
 pub use crate::analysis::saturation::Bottleneck;
 pub use crate::analysis::validity::{Validity, Verdict};
 pub use bench::{EndpointRecord, EndpointRow};
+pub use event::{EventKind, RunEvent, departure};
 pub use findings::{
     Findings, GeneratorFigures, RecoveryFinding, ScrapeAccount, SourceAccount, SteadinessFinding,
 };

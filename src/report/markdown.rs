@@ -16,6 +16,9 @@ pub fn markdown(record: &RunRecord) -> String {
     if view.is_insecure {
         out += "\n> **Insecure:** certificates were not verified; anyone could have answered.\n";
     }
+    if let Some(departure) = &view.departure {
+        out += &format!("\n> **Note:** {}.\n", markdown_text(departure));
+    }
     if let Some(found) = view.stress.as_ref().map(|view| &view.finding) {
         out += &format!("\n**{}**\n\n", markdown_text(&stress::stress_answer(found)));
         for remark in stress::remarks(found) {
@@ -32,6 +35,7 @@ pub fn markdown(record: &RunRecord) -> String {
         ("Endpoints", bench::endpoints(&view.endpoints)),
         ("Steps", sections::steps(&view)),
         ("Phases", sections::phases(&view)),
+        ("Events", sections::events(&view)),
         ("Checks", checks(&view)),
         ("Errors", sections::errors(&view)),
         ("Metrics", sections::metrics(&view)),

@@ -116,6 +116,17 @@ pub(super) fn errors(view: &RunView) -> Grid {
     grid
 }
 
+/// What was done to the run while it was under way.
+pub(super) fn events(view: &RunView) -> Grid {
+    let columns = vec![Column::Figures("at"), Column::Words("event"), Column::Words("what")];
+    let mut grid = Grid::new(columns);
+    for event in &view.events {
+        let kind = event.kind.as_str().to_owned();
+        grid.push(vec![show::span(event.at_s), kind, event.text.clone()]);
+    }
+    grid
+}
+
 /// Counters of the totals, and times that are those of the steps.
 const TOLD_ELSEWHERE: [&str; 7] = [
     "http_reqs",

@@ -64,6 +64,7 @@ pub fn summary(record: &RunRecord, options: &TextOptions) -> String {
         page.table(&format!("phase {}", phase.name), &page.fitted(sections::phase_steps(phase)));
     }
     page.course(&view);
+    page.table("events", &sections::events(&view));
     page.recoveries(&view);
     page.checks(&view);
     page.table("errors", &sections::errors(&view));

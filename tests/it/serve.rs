@@ -1,5 +1,8 @@
 //! The control API of a real server: runs asked for, followed, kept, and what is refused.
 
+mod clients;
+mod steering;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -165,6 +168,13 @@ fn a_feed_has_every_message_once_and_goes_on_where_a_client_left_off() {
     let times: Vec<f64> = snapshots.map(|m| m["data"]["at_s"].as_f64().expect("a time")).collect();
     assert!(times.len() >= 7, "twice a second: {times:?}");
     assert!(times.is_sorted(), "{times:?}");
+    let snapshots = messages.iter().filter(|message| message["type"] == "snapshot");
+    let requests: Vec<u64> =
+        snapshots.map(|m| m["data"]["totals"]["requests"].as_u64().expect("a count")).collect();
+    let risen = requests.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert!(4 * risen >= 3 * (requests.len() - 1), "new figures each time: {requests:?}");
+    let halves = times.iter().filter(|at_s| at_s.fract() == 0.5).count();
+    assert!(halves >= 2, "seconds and their halves: {times:?}");
     let end = messages.last().expect("an end");
     assert_eq!((&end["type"], &end["data"]["state"]), (&json!("end"), &json!("COMPLETED")));
     let half = all.len() as u64 / 2;
@@ -175,8 +185,8 @@ fn a_feed_has_every_message_once_and_goes_on_where_a_client_left_off() {
     drop(frozen);
 }
 
-/// The answer to a handshake, and the first text or close frame after what `say` sends.
-pub(crate) fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
+/// A socket after the handshake, and its status.
+fn upgraded(api: &Api, path: &str, extra: &[(&str, &str)]) -> (u16, TcpStream) {
     let mut headers = vec![
         ("Host", api.address.as_str()),
         ("Connection", "Upgrade"),
@@ -194,6 +204,12 @@ pub(crate) fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str
     }
     let head = String::from_utf8(head).expect("text");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, stream)
+}
+
+/// The answer to a handshake, and the first text or close frame after what `say` sends.
+pub(crate) fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
+    let (status, mut stream) = upgraded(api, path, extra);
     if status != 101 {
         return (status, String::new());
     }

@@ -208,3 +208,19 @@ fn the_live_view_survives_every_width() {
     assert!(written.contains("20 VUs") && !written.contains("\x1b[2J"), "{written:?}");
     assert!(!written.contains("\x1b[?25l"), "the cursor is never hidden");
 }
+
+#[test]
+fn those_who_watch_from_elsewhere_see_the_same_figures() {
+    let second = busy_second();
+    let line = ProgressLine::of(&second);
+    let feed = crate::control::Feed::new("R", TestType::Load);
+    feed.snapshot(&second);
+    let told = feed.last().expect("figures");
+    let figure = |name: &str| told[name].as_f64().unwrap_or_else(|| panic!("{name}: {told}"));
+    assert_eq!(Some(figure("p95_ms")), line.p95.map(|time| time.as_secs_f64() * 1e3));
+    let ratio = line.error_ratio.expect("requests");
+    assert_eq!(figure("error_ratio"), ratio);
+    assert!((figure("rate_per_s") * (1.0 - ratio) - line.throughput_per_s).abs() < 1e-9);
+    let counts = [line.vus, line.in_flight, line.backlog].map(|count| count as f64);
+    assert_eq!(["vus", "in_flight", "backlog"].map(figure), counts);
+}

@@ -128,6 +128,7 @@ impl Observer {
             plan: prepared.plan.into(),
             script: prepared.script,
             limits: ScriptLimits::default(),
+            has_halves: false,
         };
         let mut run = Run::launch(config).map_err(|error| halt_of(&error))?;
         let mut observed = Observed::default();

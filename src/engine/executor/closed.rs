@@ -10,7 +10,7 @@ use super::{ScenarioRun, drop_planned, goodbye, iterate, labels, own_users};
 use crate::engine::stop::{Stop, StopLevel};
 use crate::engine::vu::VirtualUser;
 use crate::pacing::{self, VuSchedule};
-use crate::plan::{Scenario, Stage, ThinkTime};
+use crate::plan::{Executor, Scenario, Stage, ThinkTime};
 
 /// How many iterations a user may begin.
 #[derive(Debug, Clone, Copy)]
@@ -22,16 +22,6 @@ enum Claim {
     Own(u64),
 }
 
-pub(super) fn constant_vus<V: VirtualUser>(
-    run: &ScenarioRun<V>,
-    users: &mut JoinSet<()>,
-    vus: u64,
-) {
-    for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, run.stop.clone(), Claim::Unlimited));
-    }
-}
-
 pub(super) fn shared_iterations<V: VirtualUser>(
     run: &ScenarioRun<V>,
     users: &mut JoinSet<()>,
@@ -39,7 +29,7 @@ pub(super) fn shared_iterations<V: VirtualUser>(
     iterations: u64,
 ) {
     for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, run.stop.clone(), Claim::Shared(iterations)));
+        users.spawn_local(live(run.clone(), id, Stops::of(run), Claim::Shared(iterations)));
     }
 }
 
@@ -50,41 +40,107 @@ pub(super) fn per_vu_iterations<V: VirtualUser>(
     iterations: u64,
 ) {
     for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, run.stop.clone(), Claim::Own(iterations)));
+        users.spawn_local(live(run.clone(), id, Stops::of(run), Claim::Own(iterations)));
     }
 }
 
-/// Follows the schedule: users come and go. Those that go may finish their iteration within the graceful stop.
-pub(super) async fn ramping_vus<V: VirtualUser>(
+/// What ends a user.
+struct Stops {
+    /// No iteration after the one that runs.
+    leave: Rc<Stop>,
+    /// Cuts off the one that runs.
+    cut: Rc<Stop>,
+}
+
+impl Stops {
+    /// Those of its scenario.
+    fn of<V>(run: &ScenarioRun<V>) -> Self {
+        Self { leave: run.stop.clone(), cut: run.stop.clone() }
+    }
+}
+
+/// Follows the plan's number of users, or the one that was told meanwhile. Returns at the scenario's end, or with a stop.
+pub(super) async fn changing_vus<V: VirtualUser>(
     run: &ScenarioRun<V>,
     users: &mut JoinSet<()>,
     scenario: &Scenario,
-    start_vus: u64,
-    stages: &[Stage],
 ) {
-    let mut alive: Vec<Rc<Stop>> = Vec::new();
-    // Users of all workers: how many there are, and how many have ever come.
-    let (mut present, mut come) = (0, 0);
-    for (at, vus) in VuSchedule::new(start_vus, stages).changes() {
-        super::wait_until(run, scenario.start_time + at).await;
-        if run.stop.level() > StopLevel::Running {
-            return;
+    let (schedule, grace) = match &scenario.executor {
+        Executor::RampingVus { start_vus, stages } => {
+            (VuSchedule::new(*start_vus, stages), Some(scenario.graceful_stop))
         }
-        for stop in alive.drain(alive.len().min(run.shard.share(vus) as usize)..) {
-            stop.raise(StopLevel::Graceful);
+        // All of them come at once, and none leaves before the end unless somebody says so.
+        other => (VuSchedule::new(other.max_vus(), &[]), None),
+    };
+    let end = scenario.start_time + scenario.executor.duration().unwrap_or_default();
+    let mut changes = schedule.changes().peekable();
+    let mut crowd = Crowd { run, grace, alive: Vec::new(), present: 0, come: 0 };
+    loop {
+        let told = run.helm.now().users;
+        if let Some(vus) = told {
+            crowd.becomes(users, vus, Ids::Extra);
         }
-        for place in (present..vus).filter(|place| place % run.shard.count == run.shard.index) {
-            let stop = Stop::within(run.stop.clone());
-            alive.push(stop.clone());
-            let id = run.first_vu_id + come + (place - present);
-            users.spawn_local(live_until_cut(run.clone(), id, stop, scenario.graceful_stop));
+        let planned = changes.peek().copied().filter(|_| told.is_none());
+        let next = planned.map_or(end, |(at, _)| scenario.start_time + at);
+        tokio::select! {
+            biased;
+            () = run.stop.reached(StopLevel::Graceful) => return,
+            () = run.helm.turned() => continue,
+            () = run.timer.sleep_until(run.clock.instant(next)) => {}
         }
-        come += vus.saturating_sub(present);
-        present = vus;
+        let Some((_, vus)) = planned else { return };
+        changes.next();
+        crowd.becomes(users, vus, Ids::Planned);
         while users.try_join_next().is_some() {}
     }
-    let length = stages.iter().map(|stage| stage.duration).sum::<Duration>();
-    super::wait_until(run, scenario.start_time + length).await;
+}
+
+/// Where the ids of users who come are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// Those that the plan has for them, the same in every run.
+    Planned,
+    /// Those beyond the plan, in the order of who asks first.
+    Extra,
+}
+
+/// One worker's users while their number changes.
+struct Crowd<'a, V> {
+    run: &'a ScenarioRun<V>,
+    /// How long one who leaves has for the iteration that runs; `None` is until the scenario ends.
+    grace: Option<Duration>,
+    alive: Vec<Rc<Stop>>,
+    /// Users of all workers: how many there are, and how many have ever come by the plan.
+    present: u64,
+    come: u64,
+}
+
+impl<V: VirtualUser> Crowd<'_, V> {
+    /// Lets users come or go until there are `vus` of all workers.
+    fn becomes(&mut self, users: &mut JoinSet<()>, vus: u64, ids: Ids) {
+        let (run, shard) = (self.run, self.run.shard);
+        for stop in self.alive.drain(self.alive.len().min(shard.share(vus) as usize)..) {
+            stop.raise(StopLevel::Graceful);
+        }
+        for place in (self.present..vus).filter(|place| place % shard.count == shard.index) {
+            let leave = Stop::within(run.stop.clone());
+            self.alive.push(leave.clone());
+            let id = match ids {
+                Ids::Planned => run.first_vu_id + self.come + (place - self.present),
+                Ids::Extra => run.extra_ids.fetch_add(1, Ordering::Relaxed),
+            };
+            if let Some(grace) = self.grace {
+                users.spawn_local(live_until_cut(run.clone(), id, leave, grace));
+            } else {
+                let stops = Stops { leave, cut: run.stop.clone() };
+                users.spawn_local(live(run.clone(), id, stops, Claim::Unlimited));
+            }
+        }
+        if ids == Ids::Planned {
+            self.come += vus.saturating_sub(self.present);
+        }
+        self.present = vus;
+    }
 }
 
 /// The life of a user that may have to leave before the others do. It has as long for its iteration as they have.
@@ -94,6 +150,7 @@ async fn live_until_cut<V: VirtualUser>(
     stop: Rc<Stop>,
     grace: Duration,
 ) {
+    let stops = Stops { leave: stop.clone(), cut: stop.clone() };
     let cut = async {
         stop.reached(StopLevel::Graceful).await;
         tokio::time::sleep(grace).await;
@@ -102,7 +159,7 @@ async fn live_until_cut<V: VirtualUser>(
     };
     tokio::select! {
         biased;
-        () = live(run, id, stop.clone(), Claim::Unlimited) => {}
+        () = live(run, id, stops, Claim::Unlimited) => {}
         () = cut => {}
     }
 }
@@ -115,12 +172,19 @@ pub(super) fn users_of_ramp(start_vus: u64, stages: &[Stage]) -> u64 {
 }
 
 /// The life of one user: iterations with pauses between them, until its claim or the scenario ends.
-async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, claim: Claim) {
+async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim: Claim) {
     run.recorder.vu_started();
     let mut user = (run.make)(id);
     let mut begun = 0_u64;
     let mut due = run.clock.now();
-    while stop.level() == StopLevel::Running && take(&run, claim, begun) {
+    loop {
+        if run.helm.waited_out(&stops.leave).await {
+            // What would have been due in a pause is not made up for.
+            due = due.max(run.clock.now());
+        }
+        if stops.leave.level() > StopLevel::Running || !take(&run, claim, begun) {
+            break;
+        }
         begun += 1;
         // A closed model has no schedule but the user's own: an iteration is due when it begins, unless it is paced.
         let scheduled_at = match run.shape.think_time {
@@ -128,7 +192,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
             _ => run.clock.now(),
         };
         run.recorder.planned(labels(&run, &"".into(), scheduled_at), scheduled_at, 1);
-        iterate(&run, &mut user, &stop, scheduled_at).await;
+        iterate(&run, &mut user, &stops.cut, scheduled_at).await;
         let ended = run.clock.now();
         due = match run.shape.think_time {
             ThinkTime::Pacing(interval) => pacing::pacing_next(due, ended, interval),
@@ -137,7 +201,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
         if due > ended && has_more(&run, claim, begun) {
             tokio::select! {
                 biased;
-                () = stop.reached(StopLevel::Graceful) => {}
+                () = stops.leave.reached(StopLevel::Graceful) => {}
                 () = run.timer.sleep_until(run.clock.instant(due)) => {}
             }
         }
@@ -147,7 +211,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stop: Rc<Stop>, clai
     {
         drop_planned(&run, own - begun);
     }
-    goodbye(&run, &mut user, &stop).await;
+    goodbye(&run, &mut user, &stops.cut).await;
 }
 
 /// Whether there is an iteration left to take. Somebody else may take it first.

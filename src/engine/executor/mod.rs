@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::recorder::Recorder;
 use super::script_user::Shape;
+use super::steer::Helm;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
 use super::vu::{IterationEnd, VirtualUser, VuFactory};
@@ -30,12 +31,16 @@ pub(super) struct ScenarioRun<V> {
     pub(super) clock: RunClock,
     pub(super) timer: Timer,
     pub(super) stop: Rc<Stop>,
+    /// How its load departs from the plan.
+    pub(super) helm: Rc<Helm>,
     pub(super) shard: Shard,
     /// Id of the scenario's first user in the whole run.
     pub(super) first_vu_id: u64,
     pub(super) make: VuFactory<V>,
     /// Iterations claimed so far by all workers, for shared iterations.
     pub(super) claimed: Arc<AtomicU64>,
+    /// The id of the run's next user that the plan does not have.
+    pub(super) extra_ids: Arc<AtomicU64>,
     pub(super) seed: u64,
 }
 
@@ -47,10 +52,12 @@ impl<V> Clone for ScenarioRun<V> {
             clock: self.clock,
             timer: self.timer.clone(),
             stop: self.stop.clone(),
+            helm: self.helm.clone(),
             shard: self.shard,
             first_vu_id: self.first_vu_id,
             make: self.make.clone(),
             claimed: self.claimed.clone(),
+            extra_ids: self.extra_ids.clone(),
             seed: self.seed,
         }
     }
@@ -58,8 +65,10 @@ impl<V> Clone for ScenarioRun<V> {
 
 /// Runs one worker's part of a scenario: waits for its start, runs its executor, stops gracefully, then for good.
 pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenario: &Scenario) {
-    // A worker without a user could neither start what is its part nor tell when the others are done.
-    run.shard.count = run.shard.count.min(scenario.executor.max_vus().max(1));
+    if !may_grow(&scenario.executor) {
+        // A worker without a user could neither start what is its part nor tell when the others are done.
+        run.shard.count = run.shard.count.min(scenario.executor.max_vus().max(1));
+    }
     if run.shard.index >= run.shard.count {
         return;
     }
@@ -70,12 +79,8 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
     let mut users = JoinSet::new();
     let mut crew = None;
     match &scenario.executor {
-        Executor::ConstantVus { vus, duration } => {
-            closed::constant_vus(&run, &mut users, *vus);
-            wait_until(&run, scenario.start_time + *duration).await;
-        }
-        Executor::RampingVus { start_vus, stages } => {
-            closed::ramping_vus(&run, &mut users, scenario, *start_vus, stages).await;
+        Executor::ConstantVus { .. } | Executor::RampingVus { .. } => {
+            closed::changing_vus(&run, &mut users, scenario).await;
         }
         Executor::SharedIterations { vus, iterations, max_duration } => {
             closed::shared_iterations(&run, &mut users, *vus, *iterations);
@@ -99,6 +104,11 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
     if let Executor::SharedIterations { iterations, .. } = &scenario.executor {
         drop_unclaimed(&run, *iterations);
     }
+}
+
+/// Whether users may come that the plan does not have, so that a worker without one has to be there.
+fn may_grow(executor: &Executor) -> bool {
+    matches!(executor, Executor::ConstantVus { .. } | Executor::RampingVus { .. })
 }
 
 /// How many ids the users of a scenario take, over all workers.

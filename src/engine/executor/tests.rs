@@ -6,4 +6,5 @@ mod laws;
 mod open;
 mod ramping;
 mod starting;
+mod steering;
 mod support;

@@ -17,7 +17,7 @@ use crate::metric::sink::{ErrorKey, ErrorStats};
 use crate::metric::{Exemplar, Histogram, IterationStats, MetricKind};
 use crate::record::{
     self, CheckRecord, GeneratorInfo, MetricRecord, PhaseRecord, RECORD_VERSION, RecoveryFinding,
-    RunRecord, SteadinessFinding, StepRecord, ThresholdRecord, TimesRecord, Validity,
+    RunEvent, RunRecord, SteadinessFinding, StepRecord, ThresholdRecord, TimesRecord, Validity,
 };
 use crate::report::bench;
 use crate::report::clean::clean;
@@ -60,6 +60,8 @@ impl RunView {
             p99_interval: record.findings.p99_interval,
             stress: record.findings.stress.as_ref().map(StressView::of),
             endpoints: record.findings.endpoints.iter().map(bench::cleaned).collect(),
+            events: record.findings.events.iter().map(event).collect(),
+            departure: record::departure(&record.findings.events, to_s(record.elapsed)),
             is_open_model: record.plan.scenarios.iter().any(|s| s.executor.is_open_model()),
             is_insecure: record.plan.http.insecure,
         }
@@ -216,6 +218,10 @@ fn iterations(stats: &IterationStats) -> IterationsView {
         iteration_duration: TimesView::of(&stats.duration),
         iteration_response_time: TimesView::of_bounded(&stats.response_time, &stats.censored_time),
     }
+}
+
+fn event(event: &RunEvent) -> RunEvent {
+    RunEvent { text: clean(&event.text), ..event.clone() }
 }
 
 fn check(check: &CheckRecord) -> CheckRecord {

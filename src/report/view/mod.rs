@@ -27,8 +27,8 @@ use crate::analysis::validity::Signal;
 use crate::metric::MetricKind;
 use crate::metric::sink::ErrorSource;
 use crate::record::{
-    CheckRecord, EndpointRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunStatus,
-    SteadinessFinding, Verdict,
+    CheckRecord, EndpointRecord, GeneratorFigures, GeneratorInfo, RecoveryFinding, RunEvent,
+    RunStatus, SteadinessFinding, Verdict,
 };
 
 /// One run.
@@ -98,6 +98,12 @@ pub struct RunView {
     /// The endpoints of a benchmark; missing in other runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointRecord>,
+    /// What was done to the run while it was under way; missing when nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<RunEvent>,
+    /// That the load was not the plan's, in words.
+    #[serde(skip)]
+    pub departure: Option<String>,
     /// Whether any scenario's arrivals do not wait for completions.
     #[serde(skip)]
     pub is_open_model: bool,

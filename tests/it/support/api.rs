@@ -75,7 +75,7 @@ impl Api {
     }
 
     /// Waits until a run is as `wanted`.
-    pub(crate) fn wait_for(&self, run_id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, run_id: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         let path = format!("/api/tests/runs/{run_id}");
         let look = || Some(self.get(&path)).filter(|run| wanted(run));
         poll(END_WITHIN, look).unwrap_or_else(|| panic!("{}", self.get(&path)))
@@ -140,6 +140,15 @@ impl Api {
         }
         stream.write_all(format!("{head}\r\n{body}").as_bytes()).expect("it reads");
         stream
+    }
+
+    /// Memory of the server that is in use now, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.running.pid());
+        let status = std::fs::read_to_string(path).expect("it is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        let kib = line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+        kib.expect("a number") << 10
     }
 
     /// Ends it as Ctrl-C would.

@@ -14,6 +14,7 @@ use crate::clock::RunClock;
 use crate::engine::executor::{ScenarioRun, run_scenario};
 use crate::engine::recorder::Recorder;
 use crate::engine::script_user::Shape;
+use crate::engine::steer::{Helm, Steering};
 use crate::engine::stop::{Stop, StopLevel};
 use crate::engine::timer::Timer;
 use crate::engine::vu::{IterationEnd, VirtualUser};
@@ -34,6 +35,9 @@ pub(super) enum Act {
     /// Goes on until it is cut off.
     Never,
 }
+
+/// The first id of users that the plan does not have.
+pub(super) const FIRST_EXTRA_ID: u64 = 1_000_000;
 
 /// One iteration as it went.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +117,7 @@ pub(super) struct Bench {
     pub(super) clock: RunClock,
     pub(super) log: Rc<Log>,
     workers: Vec<(Rc<Recorder>, Rc<Stop>)>,
+    helms: Vec<Rc<Helm>>,
     tasks: JoinSet<()>,
     stats: IterationStats,
 }
@@ -157,17 +162,27 @@ impl Bench {
         let log = Rc::new(Log::default());
         let claimed = Arc::new(AtomicU64::new(0));
         let shape = Rc::new(Shape::of(scenario));
-        let mut bench =
-            Self { clock, log, workers: Vec::new(), tasks: JoinSet::new(), stats: <_>::default() };
+        let extra_ids = Arc::new(AtomicU64::new(FIRST_EXTRA_ID));
+        let mut bench = Self {
+            clock,
+            log,
+            workers: Vec::new(),
+            helms: Vec::new(),
+            tasks: JoinSet::new(),
+            stats: <_>::default(),
+        };
         for (index, recorder) in recorders.iter().enumerate() {
             let (acts, log, stop) = (acts.clone(), bench.log.clone(), Stop::new());
             bench.workers.push((recorder.clone(), stop.clone()));
+            let helm = Rc::<Helm>::default();
+            bench.helms.push(helm.clone());
             let run = ScenarioRun {
                 shape: shape.clone(),
                 recorder: recorder.clone(),
                 clock,
                 timer: Timer::tokio(),
                 stop,
+                helm,
                 shard: Shard { index: index as u64, count: recorders.len() as u64 },
                 first_vu_id,
                 make: Rc::new(move |id| {
@@ -176,6 +191,7 @@ impl Bench {
                     ScriptedUser { id, iterations: 0, acts, clock, log, draws: Cell::new(0) }
                 }),
                 claimed: claimed.clone(),
+                extra_ids: extra_ids.clone(),
                 seed,
             };
             let scenario = scenario.clone();
@@ -204,6 +220,11 @@ impl Bench {
 
     pub(super) fn stop(&self, level: StopLevel) {
         self.workers.iter().for_each(|(_, stop)| stop.raise(level));
+    }
+
+    /// Tells all workers how the load departs from the plan.
+    pub(super) fn steer(&self, steering: Steering) {
+        self.helms.iter().for_each(|helm| helm.turn(steering));
     }
 
     pub(super) fn stop_of(&self, worker: usize) -> Rc<Stop> {

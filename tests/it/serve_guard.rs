@@ -143,6 +143,50 @@ fn a_script_that_is_written_anew_while_its_run_waits_is_bounded_when_its_turn_co
     assert!(Path::new(&root).join("a.rhai").exists());
 }
 
+/// Whether `value` is what the description says that `method` of `path` answers with.
+fn check(described: &Value, place: [&str; 3], value: &Value) {
+    let [method, path, status] = place;
+    let answers = &described["paths"][path][method]["responses"][status]["content"];
+    let kinds = answers.as_object().unwrap_or_else(|| panic!("{place:?} is described"));
+    let mut schema = kinds.values().next().expect("a kind")["schema"].clone();
+    schema["components"] = described["components"].clone();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let wrong: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{place:?}: {wrong:?} in {value}");
+}
+
+#[test]
+fn what_is_answered_about_runs_has_the_form_that_is_described() {
+    let service = TargetApi::start(&[]);
+    let mut rhaid = Rhaid::new();
+    let api = Api::start(&mut rhaid, &["--target", &service.url()]);
+    let described = api.get("/api/openapi.json");
+    let request =
+        json!({"test_type": "load", "users": 1, "duration_seconds": 2, "tags": {"a": "b"}});
+    let started = api.ask("POST", "/api/tests/start", Some(&request));
+    check(&described, ["post", "/api/tests/start", "202"], &started.json());
+    let waiting = api.start_run(&request);
+    check(&described, ["get", "/api/tests/runs", "200"], &api.get("/api/tests/runs"));
+    let stopped = api.ask("POST", &format!("/api/tests/runs/{waiting}/stop"), None).json();
+    check(&described, ["post", "/api/tests/runs/{id}/stop", "200"], &stopped);
+    let run = started.json()["run_id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/tests/runs/{run}");
+    for message in api.events(&run, "?since=0") {
+        check(&described, ["get", "/api/tests/runs/{id}/events", "200"], &message);
+    }
+    api.wait_for_state(&run, "COMPLETED");
+    check(&described, ["get", "/api/tests/runs/{id}", "200"], &api.get(&path));
+    check(&described, ["get", "/api/tests/runs", "200"], &api.get("/api/tests/runs"));
+    let series = api.get(&format!("{path}/series"));
+    assert!(!series.as_array().expect("a list").is_empty());
+    check(&described, ["get", "/api/tests/runs/{id}/series", "200"], &series);
+    let compared = api.get(&format!("/api/tests/compare?a={run}&b={run}&force=true"));
+    check(&described, ["get", "/api/tests/compare", "200"], &compared);
+    let again = api.ask("POST", &format!("{path}/stop"), None);
+    assert_eq!(again.status, 409);
+    check(&described, ["post", "/api/tests/runs/{id}/stop", "default"], &again.json());
+}
+
 #[test]
 fn a_socket_on_which_nobody_shows_a_token_is_closed() {
     let mut rhaid = Rhaid::new();

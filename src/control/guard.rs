@@ -33,6 +33,8 @@ const SECURITY: [(HeaderName, &str); 6] = [
 pub(super) const HEALTH: &str = "/api/health";
 /// Where the first frame has the token.
 pub(super) const SOCKETS: &str = "/api/tests/ws/";
+/// Of a reason that the library gives.
+const MOST_REASON_BYTES: usize = 4 << 10;
 /// What makes guessing slow.
 const AFTER_A_WRONG_TOKEN: Duration = Duration::from_millis(200);
 
@@ -43,7 +45,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let mut response = match admit(&control, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => in_one_form(next.run(request).await).await,
         Err(refusal) => {
             if refusal.status == StatusCode::UNAUTHORIZED {
                 tokio::time::sleep(AFTER_A_WRONG_TOKEN).await;
@@ -58,6 +60,20 @@ pub(super) async fn guard(
         }
     }
     response
+}
+
+/// What the library refuses before a handler is asked, a number that is none or a socket that is none, in the form of all
+/// refusals.
+async fn in_one_form(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !response.status().is_client_error() || !is_text {
+        return response;
+    }
+    let status = response.status();
+    let text = axum::body::to_bytes(response.into_body(), MOST_REASON_BYTES).await;
+    let reason = text.map_or_else(|_| String::new(), |t| String::from_utf8_lossy(&t).into_owned());
+    Refusal::new(status, "invalid", reason).into_response()
 }
 
 fn admit(control: &Control, request: &Request) -> Result<(), Refusal> {

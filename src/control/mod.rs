@@ -12,6 +12,7 @@ mod feed;
 mod guard;
 mod launcher;
 mod live;
+mod openapi;
 mod queue;
 mod routes;
 mod runs;
@@ -27,8 +28,8 @@ pub use config::{Caps, ControlConfig};
 pub use error::Refusal;
 pub use feed::{Feed, FeedOutput};
 pub use launcher::{LaunchEnd, LaunchError, Launcher, MachineUse, Order, RunLink, ScriptFinding};
+pub use openapi::openapi;
 pub use queue::Control;
-pub use routes::openapi;
 pub use start::{Launch, StartRequest};
 
 /// Answers requests on `listener` until `end` is over. Requests under way may end.

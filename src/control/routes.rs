@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::{Json, Router, middleware};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::error::Refusal;
+use super::openapi::openapi;
 use super::queue::Control;
 use super::{guard, live, runs, scripts, system};
 use crate::page;
@@ -22,7 +23,7 @@ pub(super) struct Route {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     /// What it does, for the description.
-    summary: &'static str,
+    pub(super) summary: &'static str,
     handler: fn() -> MethodRouter<Arc<Control>>,
 }
 
@@ -122,39 +123,4 @@ fn has_already(headers: &HeaderMap, etag: &str) -> bool {
 
 async fn describe(State(_): State<Arc<Control>>) -> Json<Value> {
     Json(openapi())
-}
-
-/// The API in OpenAPI 3.1.
-#[must_use]
-pub fn openapi() -> Value {
-    let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES {
-        let parameters: Vec<Value> = route
-            .path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-            .map(|name| {
-                json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-            })
-            .collect();
-        let mut operation = json!({
-            "summary": route.summary,
-            "parameters": parameters,
-            "responses": {
-                "default": { "description": "The answer, or {code, message, detail?}" },
-            },
-        });
-        if route.path == guard::HEALTH {
-            operation["security"] = json!([]);
-        }
-        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
-        methods[route.method.to_ascii_lowercase()] = operation;
-    }
-    json!({
-        "openapi": "3.1.0",
-        "info": { "title": "rhaid serve", "version": env!("CARGO_PKG_VERSION") },
-        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
-        "security": [{ "token": [] }],
-        "paths": paths,
-    })
 }

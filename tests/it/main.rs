@@ -26,6 +26,8 @@ mod scripts;
 mod selftest;
 /// The control API: runs by request, the live feed, who may ask.
 mod serve;
+/// What the control API refuses while runs are made: hosts, files and variables that nobody allowed.
+mod serve_guard;
 /// What the target and its machine have in use: seen, scraped, stored, shown.
 mod sources;
 /// What is reported of a target that freezes.

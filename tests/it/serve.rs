@@ -229,7 +229,7 @@ fn upgraded(api: &Api, path: &str, extra: &[(&str, &str)]) -> (u16, TcpStream) {
 }
 
 /// The answer to a handshake, and the first text or close frame after what `say` sends.
-fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
+pub(crate) fn handshake(api: &Api, path: &str, extra: &[(&str, &str)], say: &str) -> (u16, String) {
     let (status, mut stream) = upgraded(api, path, extra);
     if status != 101 {
         return (status, String::new());

@@ -1,5 +1,6 @@
 //! Every route asked in every way that is not allowed. The routes come from the table that the router is made of.
 
+mod answers;
 mod matrix;
 mod scripts;
 

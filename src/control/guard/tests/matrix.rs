@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::control::start::StartRequest;
+use crate::plan::layers::{ScenarioWishes, Wishes};
+use crate::plan::{ResolveContext, resolve};
 
 /// What is wrong with a request, its headers, and the answer.
 type Case = (&'static str, Vec<Field<'static>>, u16);
@@ -296,6 +298,15 @@ async fn bodies_have_a_bound_and_nothing_in_them_is_nested_without_end() {
     assert_eq!(server.asked.load(Ordering::SeqCst), 0);
 }
 
+/// One user and one iteration.
+fn plan() -> Plan {
+    let tasks = vec![("journey".to_owned(), 1.0)];
+    let scenarios = vec![ScenarioWishes { tasks, ..ScenarioWishes::default() }];
+    let context =
+        ResolveContext { cores: 1, functions: None, custom_metrics: None, default_seed: 1 };
+    resolve(&[&Wishes { scenarios, ..Wishes::default() }], &context).unwrap()
+}
+
 /// Everything that a request could have changed.
 fn state(server: &Server) -> Vec<(String, String)> {
     let mut state: Vec<(String, String)> = Vec::new();
@@ -320,7 +331,7 @@ async fn reading_changes_nothing_even_for_those_who_may() {
     let server = Server::new();
     let request = StartRequest { test_type: "load".to_owned(), ..StartRequest::default() };
     let launch = Launch::new(request, &server.control.config).unwrap();
-    let id = server.control.enqueue(launch).unwrap();
+    let id = server.control.enqueue(launch, &plan()).unwrap();
     let before = state(&server);
     for route in ROUTES {
         for method in ["GET", "HEAD", "OPTIONS", "TRACE", "MADEUP"] {

@@ -101,7 +101,7 @@ step("a run begins by keyboard alone, and its numbers move", async () => {
   await head().getByText("phase").waitFor();
   assert.match(await head().textContent(), /load.*30 VUs.*of 1m 00s/);
   for (const title of ["Throughput", "Response time", "Errors", "Active users"]) await page.locator(".chart h3", { hasText: title }).waitFor();
-  assert.ok(await page.getByRole("meter").count() >= 2, "gauges of target and generator");
+  await until("gauges of target and generator", async () => (await page.getByRole("meter").count()) === 4);
 });
 
 step("the page shows what the feed tells, within one second of it", async () => {
@@ -301,7 +301,7 @@ step("history is sorted, filtered by tag, and two runs are compared", async () =
   await page.getByRole("region", { name: "What changed" }).waitFor();
   const words = await page.locator("td .word").allTextContents();
   assert.ok(words.length >= 2 && words.every((word) => word.length > 2), `verdicts in words: ${words}`);
-  assert.equal(await page.locator(".chart canvas").count(), 4);
+  assert.ok(await page.locator(".chart canvas").count() >= 2, "both courses are drawn over each other");
   await pictures(page, "compare");
   browser.expect();
   const names = () => page.locator("main .card header h3 ~ *, main .card p a").evaluateAll((all) => all.map((one) => one.getAttribute("href")).filter(Boolean));

@@ -346,7 +346,7 @@ step("a report opens from a disk without a network and asks for nothing", async 
 step("a run that is not there, a server that is gone and one that comes back are told apart", async () => {
   browser.expect(/404/, /Failed to load resource/, /ERR_CONNECTION_REFUSED/, /WebSocket connection/);
   await page.goto(`${server.address}/#/runs/999`);
-  await page.getByText("That did not work").waitFor();
+  await page.getByText("It is not here").waitFor();
   await pictures(page, "missing");
   const id = await server.startRun({ test_type: "load", script: "journey.rhai", users: 5, duration_seconds: 60 });
   await page.goto(`${server.address}/#/runs/${id}`);

@@ -19,10 +19,10 @@ export function markersOf(record: RunRecord): Marker[] {
   return markers;
 }
 
-export function KneeChart({ record }: { record: RunRecord }) {
+export function KneeChart({ record, isRunning }: { record: RunRecord; isRunning: boolean }) {
   const [holder, width] = useWidth();
   const curve = [...(record.curve ?? [])].sort((a, b) => loadOf(a) - loadOf(b));
-  if (curve.length < 2) return <p className="empty">A curve needs two loads; it is drawn when the search has ended.</p>;
+  if (curve.length < 2) return <p className="empty">{isRunning ? "The curve is drawn when the search has ended." : "A curve needs two loads that were judged; this run has fewer. Give it more time."}</p>;
   const markers = markersOf(record);
   const right = width - EDGE.right;
   const x = linear(0, Math.max(...curve.map(loadOf), ...markers.map((m) => m.at)) * 1.05, EDGE.left, right, width / 110);

@@ -141,6 +141,11 @@ export function reasonOf(error: RunRecord["error"]): string | null {
   return typeof error === "string" ? error : [error.message, error.hint].filter(Boolean).join(". ");
 }
 
+/** A state as people say it. */
+export function stateWord(state: State): string {
+  return state === "STRESS_BINARY_SEARCH" ? "searching" : state.replaceAll("_", " ").toLowerCase();
+}
+
 const ENDED: State[] = ["COMPLETED", "ERROR", "STOPPED", "INTERRUPTED"];
 
 export function isOver(state: State): boolean { return ENDED.includes(state); }

@@ -33,7 +33,7 @@ export function StressCard({ model }: { model: RunModel }) {
         {head?.irregular?.map((words) => <p key={words} className="notice">{words}</p>)}
         <div className="halves">
           <div><h4>The search</h4><SearchChart probes={probes} isRunning={isRunning} /></div>
-          <div><h4>The curve</h4><KneeChart record={record} /></div>
+          <div><h4>The curve</h4><KneeChart record={record} isRunning={isRunning} /></div>
         </div>
         {record.bottleneck && <p className="words">{record.bottleneck.words}</p>}
         {record.knee?.words?.map((words) => <p key={words} className="words">{words}</p>)}

@@ -3,7 +3,7 @@
 import { useMemo, useState } from "react";
 import type { RunRow } from "../api/shapes";
 import { count, moment, ms, perSecond, share, span } from "../model/figures";
-import { stateOf } from "../model/run";
+import { stateOf, stateWord } from "../model/run";
 import { ValidityWord } from "../parts/Tables";
 import { compareLink, runLink } from "./route";
 
@@ -36,7 +36,7 @@ export function matching(rows: RunRow[], text: string): RunRow[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return rows.filter((row) => {
     const tags = Object.entries(row.tags).map(([key, value]) => `${key}=${value}`);
-    const all = [row.name, row.test_type, stateOf(row), row.run_id, `#${row.id}`, row.validity ?? "", ...tags].join(" ").toLowerCase();
+    const all = [row.name, row.test_type, stateOf(row), stateWord(stateOf(row)), row.run_id, `#${row.id}`, row.validity ?? "", ...tags].join(" ").toLowerCase();
     return words.every((word) => all.includes(word));
   });
 }
@@ -89,7 +89,7 @@ export function History({ rows, shown }: { rows: RunRow[]; shown: string | null 
                   <td>{perSecond(row.throughput)}</td>
                   <td className={row.error_ratio > 0.01 ? "tone-bad" : ""}>{share(row.error_ratio)}</td>
                   <td>{ms(row.response_time_p95_ms)}</td>
-                  <td>{stateOf(row).replaceAll("_", " ").toLowerCase()}</td>
+                  <td>{stateWord(stateOf(row))}</td>
                   <td><ValidityWord verdict={row.validity} /></td>
                   <td>{Object.entries(row.tags).map(([key, value]) => (
                     <button key={key} type="button" className="tag" title="Show only runs with this tag" onClick={() => setText(`${key}=${value}`)}>{key}={value}</button>

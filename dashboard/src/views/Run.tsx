@@ -14,18 +14,27 @@ import { RunHead } from "./Top";
 interface Props { id: string; memoryTotalBytes: number | null; isServerGone: boolean; onChanged: () => void }
 
 /// How often the record of a run that goes on is read: what it has of each step is of the whole run, the stream's of its last second.
-const RECORD_MS = 3_000;
+/// It has a sample of each second, so that of a long run is large and changes little.
+export function recordEveryMs(elapsedS: number): number { return elapsedS < 300 ? 3_000 : elapsedS < 1_800 ? 10_000 : 60_000; }
+
 const LINKED: Link = { isLinked: true, nextAttemptMs: null };
 
 export function Run({ id, memoryTotalBytes, isServerGone, onChanged }: Props) {
   const [goesOn, setGoesOn] = useState(false);
-  const record = useLoaded(id, () => api.run(id), goesOn ? RECORD_MS : null);
+  const [elapsed, setElapsed] = useState(0);
+  const record = useLoaded(id, () => api.run(id), goesOn ? recordEveryMs(elapsed) : null);
   const [range, setRange] = useState<Range>(null);
   const [isWhole, setWhole] = useState(false);
   const [problem, setProblem] = useState("");
   const { live, link, gaps, follower } = useStream(id, goesOn, record.reload, onChanged);
   const state = record.value ? stateOf(record.value) : null;
-  useEffect(() => { if (state !== null) setGoesOn(!isOver(state)); }, [state]);
+  useEffect(() => { if (record.value) setElapsed(record.value.elapsed_s); }, [record.value]);
+  useEffect(() => {
+    if (state === null) return;
+    setGoesOn(!isOver(state));
+    // The list may not know yet.
+    onChanged();
+  }, [state]);
   const { stored, fault } = useStored(id, live, state !== null && isOver(state), isWhole || range !== null, gaps);
 
   if (!record.value) {

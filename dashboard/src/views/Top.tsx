@@ -3,7 +3,7 @@
 import type { ReactNode } from "react";
 import { setTheme, useTheme } from "../charts/theme";
 import { count, span } from "../model/figures";
-import { isOver, type RunModel } from "../model/run";
+import { isOver, stateWord, type RunModel } from "../model/run";
 
 const TONES: Record<string, string> = {
   RUNNING: "live", PAUSED: "warn", STRESS_BINARY_SEARCH: "live", QUEUED: "muted", COMPLETED: "good", STOPPED: "warn", INTERRUPTED: "warn", ERROR: "bad",
@@ -38,7 +38,7 @@ export function RunHead({ model, children }: { model: RunModel; children?: React
         <div>
           <h1>{record.name}</h1>
           <p>
-            <span className={`chip chip-${TONES[state] ?? "muted"}`}>{state.replaceAll("_", " ").toLowerCase()}</span>
+            <span className={`chip chip-${TONES[state] ?? "muted"}`}>{stateWord(state)}</span>
             <span>{record.test_type}</span>
             <span>{record.load}</span>
             {snapshot?.phase && !isOver(state) && <span>phase {snapshot.phase}</span>}

@@ -10,11 +10,13 @@ export function Loading({ what }: { what: string }) {
 
 export function Failure({ error, retry }: { error: Error; retry: () => void }) {
   if (error instanceof ApiError && error.isUnauthorized) return <AskToken retry={retry} />;
+  const isMissing = error instanceof ApiError && error.status === 404;
   const isGone = error instanceof ApiError && error.isDisconnected;
   return (
     <section className="card state" role="alert">
-      <h2>{isGone ? "rhaid does not answer" : "That did not work"}</h2>
+      <h2>{isGone ? "rhaid does not answer" : isMissing ? "It is not here" : "That did not work"}</h2>
       <p>{isGone ? "See whether `rhaid serve` is still running in its terminal; this page tries again by itself." : error.message}</p>
+      {isMissing && <p>It may have been deleted. <a href="#/">Show the latest run</a>, or choose one from the history.</p>}
       <button type="button" onClick={retry}>Try again</button>
     </section>
   );

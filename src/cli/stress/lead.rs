@@ -146,7 +146,9 @@ impl<'a> StressLead<'a> {
         if let Some(why) = measure::generator_limit(&measured.validity) {
             self.spoilt += 1;
             let is_own = measure::is_saturated(&measured.validity);
-            if self.spoilt >= if is_own { MOST_SPOILT } else { MOST_DISTURBED } {
+            let most = if is_own { MOST_SPOILT } else { MOST_DISTURBED };
+            // The search counts the time of probes that told something; the others may not go on for longer either.
+            if self.spoilt >= most || now >= self.settings.max_duration {
                 self.guide.give_up(why.clone());
             } else {
                 self.guide.repeat(current.wanted.clone());

@@ -187,6 +187,49 @@ fn what_is_answered_about_runs_has_the_form_that_is_described() {
     check(&described, ["post", "/api/tests/runs/{id}/stop", "default"], &again.json());
 }
 
+/// Every file beneath a folder, as text.
+fn contents(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_token_and_the_environment_are_in_no_file_and_no_answer() {
+    let service = TargetApi::start(&[]);
+    let mut rhaid = Rhaid::new().env("RHAID_TEST_CANARY", "canary-7d1f");
+    let folder = rhaid.path("");
+    let api = Api::start(&mut rhaid, &["--target", &service.url()]);
+    let token = api.token.clone();
+    let run = api.start_run(&json!({"test_type": "load", "users": 1, "duration_seconds": 1}));
+    let ended = api.wait_for_state(&run, "COMPLETED");
+    let mut texts = vec![("the record".to_owned(), ended.to_string())];
+    for path in ["/api/health", "/api/openapi.json", "/api/tests/runs", "/api/system/metrics"] {
+        texts.push((path.to_owned(), api.get(path).to_string()));
+    }
+    for report in ["html", "json", "md", "csv"] {
+        let path = format!("/api/tests/runs/{run}/report.{report}");
+        texts.push((path.clone(), api.ask("GET", &path, None).text));
+    }
+    let files = contents(&folder);
+    assert!(files.iter().any(|(name, _)| name.ends_with(".db")), "{files:?}");
+    // The link with the token is printed there, and only there.
+    texts.extend(files.into_iter().filter(|(name, _)| !name.contains("/stdout")));
+    texts.push(("standard error".to_owned(), api.stop().stderr));
+    for (place, text) in texts {
+        assert!(!text.contains(&token), "the token is in {place}");
+        assert!(!text.contains("canary-7d1f"), "the environment is in {place}");
+    }
+}
+
 #[test]
 fn a_socket_on_which_nobody_shows_a_token_is_closed() {
     let mut rhaid = Rhaid::new();

@@ -21,6 +21,7 @@ use crate::record::event::MOST_EVENTS;
 use crate::record::{
     EventKind, ProbeRecord, ResourceSample, RunEvent, RunRecord, RunStatus, ScrapeAccount,
 };
+use crate::units::show_span;
 
 /// After the second, so that the workers' windows of that second have arrived.
 const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
@@ -28,6 +29,8 @@ const AFTER_THE_SECOND: Duration = Duration::from_millis(100);
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 /// Between an order and the moment from which it holds: all workers know of it by then, and agree on what arrives before.
 const ORDER_AHEAD: Duration = Duration::from_millis(50);
+/// Between the end of the time that a run may take and the cut: what runs then may end.
+const LAST_ITERATIONS: Duration = Duration::from_secs(5);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -312,6 +315,20 @@ impl Conductor<'_, '_> {
         }
     }
 
+    /// Stops a run that takes longer than it may.
+    fn hold_to_time(&mut self, run: &Run) {
+        let Some(longest) = self.link.as_ref().map(|link| link.longest) else { return };
+        let now = self.now();
+        if now >= longest && run.stop_level() == StopLevel::Running {
+            let text = format!("no run may take longer than {}", show_span(longest));
+            self.stop_orders += 1;
+            self.tell(EventKind::Stopping, text);
+            stop_gracefully(run);
+        } else if now >= longest + LAST_ITERATIONS {
+            run.stop(StopLevel::Now);
+        }
+    }
+
     /// Samples are taken with an offset of their own; they belong to the second in which they arrive, or as long before it
     /// as they waited.
     fn add_watched(&mut self, mut second: WatchedSecond) {
@@ -367,6 +384,7 @@ impl Conductor<'_, '_> {
         self.next_half = Duration::from_secs(self.next_second - 1) + HALF_A_SECOND;
         self.emit(at);
         self.ask_lead(run);
+        self.hold_to_time(run);
         if let Some(index) = self.aggregator.threshold_to_abort(at)
             && !self.is_aborted
         {

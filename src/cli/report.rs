@@ -224,7 +224,9 @@ fn show(
 }
 
 fn course_point(point: &SecondPoint) -> CoursePoint {
-    CoursePoint::of_second(point.second, point.count, point.failed, &point.response_time)
+    let second =
+        CoursePoint::of_second(point.second, point.count, point.failed, &point.response_time);
+    CoursePoint { in_flight: point.in_flight, ..second }
 }
 
 fn remove(names: &[String], global: &GlobalArgs, printer: &Printer) -> Result<ExitCode, CliError> {

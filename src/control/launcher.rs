@@ -1,6 +1,7 @@
 //! How a run is made, as this room sees it: whoever serves implements [`Launcher`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -33,6 +34,8 @@ pub struct RunLink {
     pub orders: mpsc::Receiver<Order>,
     /// What it tells.
     pub feed: Arc<Feed>,
+    /// How long it may take: whatever it was asked for, it is stopped then.
+    pub longest: Duration,
 }
 
 /// How a run ended that made load.

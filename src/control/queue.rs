@@ -243,8 +243,12 @@ impl Control {
         let (orders, received) = mpsc::channel(ORDERS_AHEAD);
         entry.orders = orders;
         entry.state = State::under_way(entry.launch.test_type);
-        let link =
-            RunLink { run_id: entry.run_id.clone(), orders: received, feed: entry.feed.clone() };
+        let link = RunLink {
+            run_id: entry.run_id.clone(),
+            orders: received,
+            feed: entry.feed.clone(),
+            longest: self.config.caps.duration,
+        };
         Some((entry.run_id.clone(), entry.launch.clone(), link))
     }
 
@@ -281,3 +285,6 @@ impl Runs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

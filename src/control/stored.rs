@@ -41,8 +41,8 @@ pub(super) fn series(store: &Store, id: i64) -> Result<Vec<Value>, StoreError> {
             "p50_ms": ms(Quantile::P50),
             "p95_ms": ms(Quantile::P95),
             "p99_ms": ms(Quantile::P99),
-            // Only the live feed has it.
-            "in_flight": null,
+            "in_flight": point.in_flight,
+            "vus": point.vus,
         })
     };
     Ok(store.series(id)?.iter().map(point).collect())

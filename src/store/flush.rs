@@ -230,8 +230,8 @@ fn insert_accounts(
     let totals = &snapshot.totals;
     connection
         .prepare_cached(
-            "INSERT INTO flushes (run_id, seq, at_ms, planned, started, dropped, sent, requests, failed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO flushes (run_id, seq, at_ms, planned, started, dropped, sent, requests, failed,
+                 vus, in_flight) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute((
             run,
@@ -243,6 +243,8 @@ fn insert_accounts(
             int(totals.sent),
             int(totals.requests),
             int(totals.failed),
+            int(snapshot.vus),
+            int(snapshot.in_flight),
         ))?;
     Ok(())
 }

@@ -25,8 +25,12 @@ const BEGIN_ATTEMPTS: u32 = 6;
 /// A write-ahead log is cut back to this size after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: i64 = 64 << 20;
 /// Every migration in order; the schema's version is their number.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Opens for writing; creates the file (readable by its owner only) and migrates it.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {

@@ -33,35 +33,70 @@ pub struct SecondPoint {
     pub failed: u64,
     /// Response times.
     pub response_time: Histogram,
+    /// Virtual users alive at its end; `None` where it is not known.
+    pub vus: Option<u64>,
+    /// Requests in flight: the mean of the second once the run has ended, before that those at its end; `None` where it is
+    /// not known.
+    pub in_flight: Option<f64>,
 }
 
-/// The seconds of a run in the order of time; those without requests are left out.
+impl SecondPoint {
+    fn empty(second: u32) -> Self {
+        let response_time = Histogram::new();
+        Self { second, count: 0, failed: 0, response_time, vus: None, in_flight: None }
+    }
+}
+
+/// The seconds of a run in the order of time; those of which nothing is known are left out.
 pub(super) fn series(connection: &Connection, run: i64) -> rusqlite::Result<Vec<SecondPoint>> {
     let mut select = connection.prepare(
         "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
          FROM test_metrics JOIN series ON series.id = test_metrics.series_id
          WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.second",
     )?;
-    let mut points: Vec<SecondPoint> = Vec::new();
+    let mut points: BTreeMap<u32, SecondPoint> = BTreeMap::new();
+    add_gauges(connection, run, &mut points)?;
     let mut rows = select.query([run])?;
     while let Some(row) = rows.next()? {
         let number: u32 = row.get("second")?;
         let found = second(row)?;
-        match points.last_mut().filter(|point| point.second == number) {
-            Some(point) => {
-                point.count += found.count;
-                point.failed += found.failed;
-                point.response_time.merge(&found.response_time);
-            }
-            None => points.push(SecondPoint {
-                second: number,
-                count: found.count,
-                failed: found.failed,
-                response_time: found.response_time,
-            }),
-        }
+        let point = points.entry(number).or_insert_with(|| SecondPoint::empty(number));
+        point.count += found.count;
+        point.failed += found.failed;
+        point.response_time.merge(&found.response_time);
     }
-    Ok(points)
+    Ok(points.into_values().collect())
+}
+
+/// Users and requests in flight at the flush that closed each second, and the mean of those once it is written.
+fn add_gauges(
+    connection: &Connection,
+    run: i64,
+    points: &mut BTreeMap<u32, SecondPoint>,
+) -> rusqlite::Result<()> {
+    // A flush at 3,000 ms closes the second that began at 2,000 ms.
+    let mut flushes = connection.prepare(
+        "SELECT max(at_ms - 1, 0) / 1000, vus, in_flight FROM flushes
+         WHERE run_id = ?1 AND vus IS NOT NULL ORDER BY seq",
+    )?;
+    let mut rows = flushes.query([run])?;
+    while let Some(row) = rows.next()? {
+        let second: u32 = row.get(0)?;
+        let point = points.entry(second).or_insert_with(|| SecondPoint::empty(second));
+        let vus: Option<i64> = row.get(1)?;
+        point.vus = vus.and_then(|vus| u64::try_from(vus).ok());
+        point.in_flight = row.get(2)?;
+    }
+    let mut slices = connection.prepare(
+        "SELECT start_ms / 1000, in_flight_mean FROM slices WHERE run_id = ?1 AND width_ms = 1000",
+    )?;
+    let mut rows = slices.query([run])?;
+    while let Some(row) = rows.next()? {
+        let second: u32 = row.get(0)?;
+        let point = points.entry(second).or_insert_with(|| SecondPoint::empty(second));
+        point.in_flight = row.get(1)?;
+    }
+    Ok(())
 }
 
 /// The steps in the order of their names; `phases` get their requests.

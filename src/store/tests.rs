@@ -390,7 +390,7 @@ fn a_newer_database_is_refused() {
     drop(Store::open(&path).expect("open"));
     Connection::open(&path).and_then(|c| c.pragma_update(None, "user_version", 7)).expect("age");
     let (text, kind) = refusal(&path);
-    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 3 });
+    assert_eq!(kind, StoreErrorKind::Newer { found: 7, known: 4 });
     assert!(text.contains("update rhaid"), "{text}");
 }
 

@@ -5,10 +5,14 @@ mod steering;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Rhaid, TargetApi};
+use crate::support::{Api, Rhaid, TargetApi, poll};
+
+/// How long something may take that takes a second.
+const WITHIN: Duration = Duration::from_secs(30);
 
 fn states(list: &Value) -> Vec<&str> {
     let runs = list.as_array().expect("a list");
@@ -34,10 +38,13 @@ fn all_three_kinds_of_tests_run_one_after_the_other_and_are_there_after_a_restar
         "test_type": "benchmark", "target_url": url, "users": 2, "duration_seconds": 2,
     }));
     let stress = api.start_run(&json!({
-        "test_type": "stress", "target_url": url, "error_threshold_percent": 5, "rate": 40,
+        "test_type": "stress", "target_url": url, "error_threshold_percent": 5, "rate": 400,
         "duration_seconds": 12,
     }));
     let going = api.wait_for(&load, |run| run["live"]["vus"] == 10);
+    let path = format!("/api/tests/runs/{load}/series");
+    let live = poll(WITHIN, || Some(api.get(&path)).filter(|series| series[0]["vus"] == 10));
+    assert!(live.is_some_and(|live| live[0]["in_flight"].is_number()), "while it goes on");
     assert_eq!(going["state"], "RUNNING");
     assert_eq!(api.get(&format!("/api/tests/runs/{stress}"))["state"], "QUEUED");
     assert_eq!(api.get("/api/health")["running"], load.as_str());
@@ -49,6 +56,16 @@ fn all_three_kinds_of_tests_run_one_after_the_other_and_are_there_after_a_restar
     let found = api.wait_for_state(&stress, "COMPLETED");
     assert!(!found["probes"].as_array().expect("probes").is_empty());
 
+    for (run, word) in [(&load, "walk"), (&bench, "GET /api/teams"), (&stress, "Probes")] {
+        for (report, begin) in [("md", "#"), ("csv", ""), ("json", "{"), ("html", "<!doctype")] {
+            let path = format!("/api/tests/runs/{run}/report.{report}");
+            let answer = api.ask("GET", &path, None);
+            assert_eq!(answer.status, 200, "{report} {}", answer.text);
+            let is_one = answer.text.to_ascii_lowercase().starts_with(begin);
+            assert!(is_one && !answer.text.trim().is_empty(), "{report} {}", answer.text);
+            assert!(report != "md" || answer.text.contains(word), "{report} {}", answer.text);
+        }
+    }
     let machine = api.get("/api/system/metrics");
     assert!(machine["memory_total_bytes"].as_u64() > machine["memory_used_bytes"].as_u64());
     let list = api.get("/api/tests/runs");
@@ -67,6 +84,10 @@ fn all_three_kinds_of_tests_run_one_after_the_other_and_are_there_after_a_restar
     let counted = series.as_array().expect("a list").iter();
     let counted: u64 = counted.map(|point| point["rate_per_s"].as_u64().expect("a count")).sum();
     assert_eq!(json!(counted), ended["totals"]["requests"]);
+    let second = &series[1];
+    assert_eq!(second["vus"], 10, "{second}");
+    let in_flight = second["in_flight"].as_f64().expect("a mean");
+    assert!(in_flight > 0.0 && in_flight <= 10.0, "{second}");
 }
 
 #[test]
@@ -415,4 +436,69 @@ fn scripts_are_read_written_checked_and_run_below_their_folder_alone() {
             answer.text
         );
     }
+}
+
+#[test]
+fn a_run_by_request_is_the_run_that_the_command_line_makes() {
+    let service = TargetApi::start(&[]);
+    let mut rhaid = Rhaid::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"
+        let options = #{ seed: 7, load: #{ executor: "per-vu-iterations", vus: 3, iterations: 20 }, tasks: #{ teams: 3, team: 1 } };
+        fn teams(user) { user.get("/api/teams"); }
+        fn team(user) { user.get(`/api/teams/${user.iteration % 3 + 1}`); }
+    "#;
+    let script = folder.path().join("both.rhai");
+    std::fs::write(&script, text).expect("written");
+    let ended = {
+        let own = ["run", script.to_str().expect("text"), "--target", &service.url()];
+        rhaid = rhaid.args(own);
+        rhaid.run()
+    };
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let own = rhaid.record();
+    let root = folder.path().to_str().expect("text");
+    let api = Api::start(&mut rhaid, &["--target", &service.url(), "--script-root", root]);
+    let run = api.start_run(&json!({"test_type": "load", "script": "both.rhai"}));
+    let record = api.wait_for_state(&run, "COMPLETED");
+    assert_eq!(record["plan"], own["plan"]);
+    for name in ["name", "load", "target", "test_type", "tags", "status"] {
+        assert_eq!(record[name], own[name], "{name}");
+    }
+    for name in ["planned", "started", "dropped", "completed", "sent", "requests", "failed"] {
+        assert_eq!(record["totals"][name], own["totals"][name], "{name}");
+    }
+    let counts = |run: u32| {
+        format!(
+            "SELECT step, phase, tasks_json, SUM(count), SUM(failed) FROM test_metrics
+             JOIN series ON series.id = series_id WHERE test_metrics.run_id = {run} GROUP BY step, phase"
+        )
+    };
+    assert_eq!(rhaid.query(&format!("SELECT COUNT(*) FROM ({})", counts(1))), 2);
+    let different = format!("SELECT COUNT(*) FROM ({} EXCEPT {})", counts(1), counts(2));
+    assert_eq!(rhaid.query(&different), 0, "the same rows");
+}
+
+#[test]
+fn no_run_takes_longer_than_the_server_allows() {
+    let service = TargetApi::start(&[]);
+    let mut rhaid = Rhaid::new();
+    let options = ["--target", &service.url(), "--max-duration", "6s"];
+    let api = Api::start(&mut rhaid, &options);
+    for (request, status, code) in [
+        (json!({"test_type": "benchmark", "duration_seconds": 5}), 400, "cannot_run"),
+        (json!({"test_type": "benchmark", "duration_seconds": 7}), 403, "beyond_cap"),
+        (json!({"test_type": "stress", "duration_seconds": 7}), 403, "beyond_cap"),
+        (json!({"test_type": "load", "duration_seconds": 7}), 403, "beyond_cap"),
+        (json!({"test_type": "load"}), 403, "beyond_cap"),
+    ] {
+        let answer = api.ask("POST", "/api/tests/start", Some(&request));
+        let told = answer.json();
+        assert_eq!((answer.status, &told["code"]), (status, &json!(code)), "{request} {told}");
+    }
+    // Nothing limits this search but the time: the rate is one that the service bears.
+    let run = api.start_run(&json!({"test_type": "stress", "rate": 20}));
+    let ended = api.wait_for(&run, |run| run["exit_code"].is_number());
+    let elapsed_s = ended["elapsed_s"].as_f64().expect("a time");
+    assert!(elapsed_s <= 6.0 + 5.0, "it is cut off then: {elapsed_s}");
 }

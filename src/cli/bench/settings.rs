@@ -6,12 +6,15 @@ use crate::cli::CliError;
 use crate::cli::args::{BenchArgs, GlobalArgs, JudgeArgs, LoadArgs, RunArgs};
 use crate::cli::exit::ExitCode;
 use crate::cli::settings::{RunSettings, Source, UrlRequest};
+use crate::plan::Plan;
 
 const VUS: u64 = 10;
 const LENGTH: Duration = Duration::from_secs(10);
 /// The bound where the precision decides.
 const LONGEST: Duration = Duration::from_secs(60);
 const WARM_UP: Duration = Duration::from_secs(2);
+/// Before each task, at most: it begins with a whole second.
+const ALIGNMENT: Duration = Duration::from_secs(2);
 /// Response times are kept in cells that are a little less than this wide, so no interval is narrower.
 const FINEST: f64 = 0.01;
 
@@ -71,6 +74,15 @@ impl BenchSettings {
             warm_up: whole_seconds(measure.warm_up.unwrap_or(WARM_UP)),
             precision: measure.precision,
         })
+    }
+}
+
+impl BenchSettings {
+    /// How long all tasks of a plan take, as far as it can be known before: without waiting for slow responses.
+    pub(in crate::cli) fn planned_length(&self, plan: &Plan) -> Duration {
+        let tasks: usize = plan.scenarios.iter().map(|scenario| scenario.tasks.len()).sum();
+        let each = ALIGNMENT + self.warm_up + self.length;
+        each * u32::try_from(tasks).unwrap_or(u32::MAX)
     }
 }
 

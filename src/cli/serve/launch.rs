@@ -22,7 +22,7 @@ use crate::control::{
 };
 use crate::plan::{Plan, TestType};
 use crate::script::{LoadOptions, Script};
-use crate::units::Rate;
+use crate::units::{Rate, show_span};
 use crate::watch::MachineWatch;
 
 /// The load of a URL when nothing is said of it.
@@ -30,8 +30,8 @@ const USERS: u64 = 10;
 const LENGTH: Duration = Duration::from_secs(30);
 /// The longest search unless the server allows less.
 const SEARCH: Duration = Duration::from_secs(20 * 60);
-/// The first load of a search.
-const START_PER_S: f64 = 10.0;
+/// The first load of a search, unless less may be made: that of the command line.
+const START_PER_S: f64 = 50.0;
 const PROBE: Duration = Duration::from_secs(5);
 const SHORTEST_PROBE: Duration = Duration::from_secs(2);
 const HOLD: Duration = Duration::from_secs(60);
@@ -81,6 +81,9 @@ impl Launcher for InProcess {
             hint: error.findings.first().and_then(|finding| finding.hint.clone()),
             exit_code: ExitCode::Invalid.into(),
         })?;
+        if let Meant::Benchmark(settings) = &meant {
+            check_length(settings, &prepared.plan, launch.caps.duration)?;
+        }
         Ok(Plan { test_type: launch.test_type, ..prepared.plan })
     }
 
@@ -126,6 +129,26 @@ impl Launcher for InProcess {
             load_1m: now.load_1m,
         }
     }
+}
+
+/// Refuses a benchmark whose endpoints together take longer than a run may.
+fn check_length(
+    settings: &BenchSettings,
+    plan: &Plan,
+    longest: Duration,
+) -> Result<(), LaunchError> {
+    let length = settings.planned_length(plan);
+    if length <= longest {
+        return Ok(());
+    }
+    let (length, longest) = (show_span(length), show_span(longest));
+    Err(LaunchError {
+        message: format!(
+            "the endpoints take {length} together, and no run may take longer than {longest}"
+        ),
+        hint: Some("duration_seconds is that of each endpoint: give less".to_owned()),
+        exit_code: ExitCode::Invalid.into(),
+    })
 }
 
 fn told(error: CliError) -> LaunchError {

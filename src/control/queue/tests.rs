@@ -6,6 +6,8 @@ use super::*;
 use crate::control::config::Caps;
 use crate::control::launcher::{MachineUse, ScriptFinding};
 use crate::plan::Arrival;
+use crate::plan::Confinement;
+use crate::reach::Reach;
 use crate::record::fixture;
 use crate::units::Rate;
 
@@ -30,7 +32,7 @@ impl Launcher for Scripted {
         Err(LaunchError { message, hint: None, exit_code: 105 })
     }
 
-    fn check_script(&self, _name: &str, _text: &str) -> Vec<ScriptFinding> {
+    fn check_script(&self, _text: &str, _confinement: Confinement) -> Vec<ScriptFinding> {
         Vec::new()
     }
 
@@ -48,7 +50,8 @@ fn server(queued: usize) -> (Arc<Control>, std_mpsc::Receiver<String>) {
         database: "/nowhere/rhaid.db".into(),
         script_root: None,
         default_target: None,
-        targets: Vec::new(),
+        reach: Reach::default(),
+        env: Vec::new(),
         caps: Caps { queued, ..Caps::default() },
     };
     (Control::new(config, Box::new(Scripted { begun })), begins)
@@ -67,6 +70,7 @@ fn launch(test_type: TestType) -> Launch {
         slo: None,
         tags: std::collections::BTreeMap::new(),
         caps: Caps::default(),
+        confinement: Confinement::default(),
     }
 }
 

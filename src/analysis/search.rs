@@ -71,6 +71,8 @@ pub struct Search {
     used: Duration,
 }
 
+/// The warm-up takes at most one part in this many of the longest search.
+const MOST_WARMING: u32 = 5;
 /// How far above the limit a larger load is tried, as a factor.
 const BEYOND: f64 = 1.3;
 /// A load that failed this far above the limit makes that trial needless.
@@ -288,8 +290,11 @@ impl Search {
         }
         let start = self.settings.start_load_per_s;
         if self.rows.is_empty() {
-            let seconds = self.targets[0].trial_s * self.settings.stretch(start);
-            return Some(self.request(Purpose::WarmUp, start, Duration::from_secs_f64(seconds)));
+            let length =
+                Duration::from_secs_f64(self.targets[0].trial_s * self.settings.stretch(start));
+            // A short search has no time for a long warm-up.
+            let length = length.min(self.settings.max_duration / MOST_WARMING);
+            return Some(self.request(Purpose::WarmUp, start, length));
         }
         if self.baseline.is_none() {
             return Some(recover::first_canary(&self.settings));

@@ -1,6 +1,7 @@
 //! The runs of this server: one goes on, others wait, and of those that left nothing in the store it is known why.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::clock::{self, RunClock};
 use crate::plan::{Executor, Plan, TestType};
 use crate::record::new_run_id;
 
+/// How the process would end after a fault of its own, as the command line has it.
+const INTERNAL_ERROR: i32 = 109;
 /// Orders that a run may be behind; one that takes none is as good as gone.
 const ORDERS_AHEAD: usize = 16;
 /// Runs that have ended and are remembered here: for their feeds, and when they left nothing in the store.
@@ -132,7 +135,9 @@ impl Control {
     /// Makes runs one after the other until [`Control::close`]. Blocks.
     pub fn make_runs(&self) {
         while let Some((run_id, launch, link)) = self.next() {
-            let result = self.launcher.launch(&launch, link);
+            // A fault of rhaid's own ends one run, and not all that wait behind it.
+            let made = || self.launcher.launch(&launch, link);
+            let result = catch_unwind(AssertUnwindSafe(made)).unwrap_or_else(|_| Err(fault()));
             self.ended(&run_id, result);
         }
     }
@@ -274,6 +279,14 @@ impl Control {
 
     fn lock(&self) -> MutexGuard<'_, Runs> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fault() -> LaunchError {
+    LaunchError {
+        message: "rhaid itself failed; its words are where the server writes its errors".to_owned(),
+        hint: Some("report it with these words and the script".to_owned()),
+        exit_code: INTERNAL_ERROR,
     }
 }
 

@@ -11,6 +11,9 @@ use crate::reach::Reach;
 use crate::record::fixture;
 use crate::units::Rate;
 
+/// The name of a run that the launcher cannot make.
+const FAULTY: &str = "faulty";
+
 /// Tells each run that begins, and lets it end when it is asked to stop.
 struct Scripted {
     begun: std_mpsc::SyncSender<String>,
@@ -21,8 +24,9 @@ impl Launcher for Scripted {
         Ok(fixture::plan())
     }
 
-    fn launch(&self, _launch: &Launch, mut link: RunLink) -> Result<LaunchEnd, LaunchError> {
+    fn launch(&self, launch: &Launch, mut link: RunLink) -> Result<LaunchEnd, LaunchError> {
         self.begun.send(link.run_id).expect("the test looks");
+        assert!(launch.name.as_deref() != Some(FAULTY), "a fault of the launcher's own");
         while let Some(order) = link.orders.blocking_recv() {
             if order == Order::Stop {
                 break;
@@ -157,6 +161,22 @@ fn a_run_that_takes_no_orders_keeps_nobody_waiting_and_its_queue_is_bounded() {
     let refused = control.order(&run, Order::Pause).expect_err("nobody takes them");
     assert_eq!((refused.code, state(&control, &run)), ("conflict", State::Running));
     drop(link);
+}
+
+#[test]
+fn a_fault_of_rhaids_own_ends_its_run_and_the_next_one_is_made() {
+    let (control, begins) = server(20);
+    let faulty = Launch { name: Some(FAULTY.to_owned()), ..launch(TestType::Load) };
+    let faulty = control.enqueue(faulty, &fixture::plan()).expect("room");
+    let next = enqueue(&control);
+    let maker = control.clone();
+    let thread = std::thread::spawn(move || maker.make_runs());
+    assert_eq!(begins.recv().as_ref(), Ok(&faulty));
+    assert_eq!(begins.recv().as_ref(), Ok(&next));
+    let entry = control.entry(&faulty).expect("remembered");
+    assert_eq!((entry.state, entry.exit_code), (State::Error, Some(INTERNAL_ERROR)));
+    control.close();
+    thread.join().expect("it ends");
 }
 
 #[test]

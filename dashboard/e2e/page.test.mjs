@@ -99,7 +99,7 @@ step("a run begins by keyboard alone, and its numbers move", async () => {
     return counts.size > 3;
   });
   await head().getByText("phase").waitFor();
-  assert.match(await head().textContent(), /load.*30 VUs.*of 1m 00s/);
+  await until("its head says what it is", async () => /load.*30 VUs.*of 1m 00s/.test(await head().textContent()), 5_000);
   for (const title of ["Throughput", "Response time", "Errors", "Active users"]) await page.locator(".chart h3", { hasText: title }).waitFor();
   await until("gauges of target and generator", async () => (await page.getByRole("meter").count()) === 4);
 });

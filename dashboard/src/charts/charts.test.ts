@@ -1,5 +1,6 @@
 // What charts compute before they draw.
 import { expect, test, vi } from "vitest";
+import { rowsOf } from "./overlays";
 import { alone, zoomed } from "./TimeChart";
 import { linear, logarithmic, roundTicks } from "./scale";
 
@@ -8,6 +9,10 @@ vi.mock("uplot", () => ({ default: class {} }));
 test("a value between two gaps is drawn as a dot, one with a neighbour as a line", () => {
   expect(alone([1, null, 2, null, 3, 4, undefined, 0])).toEqual([0, 2, 7]);
   expect(alone([])).toEqual([]);
+});
+
+test("labels that would overlap stand above each other, and what finds no row has none", () => {
+  expect(rowsOf([[0, 10], [20, 30], [5, 15], [8, 25], [9, 10]])).toEqual([0, 0, 1, 2, -1]);
 });
 
 test("keys zoom around the cursor, never beyond the run, and back to all of it", () => {

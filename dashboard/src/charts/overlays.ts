@@ -76,10 +76,28 @@ export function drawLimits(u: uPlot, limits: Limit[]): void {
   ctx.restore();
 }
 
+/// Rows of labels at the bottom of a chart; what finds no place in them has its line alone.
+const LABEL_ROWS = 3;
+
+/** For each stretch the first row in which it overlaps nothing before it; -1 when there is none. */
+export function rowsOf(stretches: [number, number][]): number[] {
+  const taken: [number, number][][] = Array.from({ length: LABEL_ROWS }, () => []);
+  return stretches.map(([from, to]) => {
+    const row = taken.findIndex((others) => others.every(([start, end]) => to < start || from > end));
+    taken[row]?.push([from, to]);
+    return row;
+  });
+}
+
 export function drawMarks(u: uPlot, marks: Mark[]): void {
   const { ratio, ctx, left, width, top, height } = prepare(u);
-  for (const mark of marks) {
-    const x = u.valToPos(mark.at, "x", true);
+  const places = marks.map((mark) => {
+    const [x, size] = [u.valToPos(mark.at, "x", true), ctx.measureText(mark.label).width + 8 * ratio];
+    return { x, size, isLate: x + size > left + width };
+  });
+  const rows = rowsOf(places.map(({ x, size, isLate }) => (isLate ? [x - size, x] : [x, x + size])));
+  // Lines first, so that none of them runs through a label.
+  for (const { x } of places) {
     ctx.strokeStyle = ctx.fillStyle = colour("accent");
     ctx.lineWidth = ratio;
     ctx.setLineDash([2 * ratio, 3 * ratio]);
@@ -87,9 +105,13 @@ export function drawMarks(u: uPlot, marks: Mark[]): void {
     ctx.moveTo(x, top);
     ctx.lineTo(x, top + height);
     ctx.stroke();
-    ctx.setLineDash([]);
-    const isLate = x + ctx.measureText(mark.label).width + 8 * ratio > left + width;
-    label(ctx, mark.label, { x: x + (isLate ? -5 : 5) * ratio, y: top + height - 17 * ratio, align: isLate ? "right" : "left", ratio });
   }
+  ctx.setLineDash([]);
+  marks.forEach((mark, index) => {
+    const [place, row] = [places[index], rows[index] ?? -1];
+    if (!place || row < 0) return;
+    const { x, isLate } = place;
+    label(ctx, mark.label, { x: x + (isLate ? -5 : 5) * ratio, y: top + height - (17 + 15 * row) * ratio, align: isLate ? "right" : "left", ratio });
+  });
   ctx.restore();
 }

@@ -16,7 +16,7 @@ export function Charts({ model, range, onZoom }: Props) {
   const column = (of: (point: Point) => number | null) => points.map(of);
   const bands = (record.phases ?? []).map((phase) => ({ label: phase.name, from: phase.start_s, to: phase.end_s }));
   // A mark has room for a word or two; the table of events has the sentence.
-  const marks = model.events.map((event) => ({ label: event.kind === "scaled" ? event.text : event.kind, at: event.at_s }));
+  const marks = model.events.map((event) => ({ label: event.kind === "scaled" ? event.text.replace(/ from now on$/, "") : event.kind, at: event.at_s }));
   const thresholds = record.thresholds ?? model.snapshot?.thresholds ?? [];
   const shared = { times, bands, marks, range, onZoom };
   // A chart that could only be empty takes no place.

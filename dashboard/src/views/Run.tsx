@@ -35,6 +35,9 @@ export function Run({ id, memoryTotalBytes, isServerGone, onChanged }: Props) {
     // The list may not know yet.
     onChanged();
   }, [state]);
+  // Before its first second is stored, a run has no more than what was asked for.
+  const isBare = record.value !== null && !record.value.totals;
+  useEffect(() => { if (isBare && live.seq > 0) record.reload(); }, [isBare, live.seq]);
   const { stored, fault } = useStored(id, live, state !== null && isOver(state), isWhole || range !== null, gaps);
 
   if (!record.value) {

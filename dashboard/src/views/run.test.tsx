@@ -95,7 +95,8 @@ test("what the server refuses is said and can be closed", async () => {
 });
 
 test("the past is fetched once at the beginning, and again only when it is looked at and the stream has dropped it", async () => {
-  const { series } = await open(record("RUNNING"), points(0, 9));
+  const { series } = await open(record("RUNNING", { totals: {} } as Partial<RunRecord>), points(0, 9));
+  // Its record is there, so that messages alone do not read it again.
   for (let at = 10; at <= 400; at += 1) await tell(at, { rate_per_s: at });
   expect(series).toHaveBeenCalledTimes(1);
   series.mockResolvedValue(points(0, 395));
@@ -119,6 +120,16 @@ test("a broken stream says when it is tried again, and coming back reads the rec
   await act(async () => { listener.onLink({ isLinked: true, nextAttemptMs: null }); });
   expect(asked.mock.calls.length).toBeGreaterThan(before);
   expect([place.textContent?.includes("Disconnected"), place.querySelector(".chip")?.textContent]).toEqual([false, "interrupted"]);
+});
+
+test("a run that has just begun is read again with each message until its record is there", async () => {
+  const { asked } = await open(record("RUNNING"));
+  const before = asked.mock.calls.length;
+  await tell(1, {});
+  asked.mockResolvedValue(record("RUNNING", { totals: { requests: 1 } } as Partial<RunRecord>));
+  await tell(2, {});
+  await tell(3, {});
+  expect(asked.mock.calls.length).toBe(before + 2);
 });
 
 test("why a run made no load is said", async () => {

@@ -72,6 +72,10 @@ type Field<'a> = (&'a str, &'a str);
 impl Server {
     /// With one script and a link out of its folder.
     fn new() -> Self {
+        Self::with_token(Some(TOKEN))
+    }
+
+    fn with_token(token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let scripts = folder.path().join("scripts");
         std::fs::create_dir(&scripts).unwrap();
@@ -79,7 +83,7 @@ impl Server {
         std::fs::write(folder.path().join("secret.rhai"), "canary").unwrap();
         std::os::unix::fs::symlink("../secret.rhai", scripts.join("link.rhai")).unwrap();
         let config = ControlConfig {
-            token: Some(TOKEN.to_owned()),
+            token: token.map(str::to_owned),
             hosts: vec![HOST.to_owned(), "localhost:3117".to_owned(), "load.lan".to_owned()],
             database: folder.path().join("runs.db"),
             script_root: Some(scripts),

@@ -104,6 +104,21 @@ async fn no_route_answers_anybody_who_may_not_ask_by_any_method() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_token_other_sites_and_hosts_are_refused_all_the_same() {
+    let server = Server::with_token(None);
+    assert_eq!(server.status("GET", "/api/tests/runs", &[HOST_FIELD]).await, 200);
+    for path in paths() {
+        for method in METHODS {
+            for (what, fields, expected) in [of_other_sites(), for_other_hosts()].concat() {
+                let status = server.status(method, &path, &fields).await;
+                assert_eq!(status, expected, "{method} {path}: {what}");
+            }
+        }
+    }
+    assert_eq!(server.asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_health_and_the_files_of_the_page_are_there_for_everybody() {
     let server = Server::new();
     let more = [

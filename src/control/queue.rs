@@ -285,3 +285,6 @@ impl Runs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,11 +26,6 @@ pub struct Steering {
 }
 
 impl Steering {
-    /// Whether nothing may begin at a moment of the run.
-    pub(super) fn is_paused_at(&self, at: Duration) -> bool {
-        self.is_paused && at >= self.since
-    }
-
     /// The share of each scenario: as large as its part of the plan's most users, or of the plan's highest rates.
     pub(super) fn shares(self, scenarios: &[Scenario]) -> Vec<Self> {
         let users: Vec<f64> = scenarios.iter().map(|one| most_users(&one.executor)).collect();

@@ -229,7 +229,8 @@ impl<V: VirtualUser> Crew<V> {
     }
 
     fn waiting(&self) -> Option<Duration> {
-        if self.run.helm.now().is_paused_at(self.run.clock.now()) {
+        let told = self.run.helm.now();
+        if told.is_paused && told.since <= self.run.clock.now() {
             return None;
         }
         let may_begin = match self.run.stop.level() {

@@ -30,7 +30,7 @@ impl Launcher for Scripted {
         Err(LaunchError { message, hint: None, exit_code: 105 })
     }
 
-    fn check_script(&self, _name: &str, _text: &str) -> Vec<ScriptFinding> {
+    fn check_script(&self, _: &str, _: crate::plan::Confinement) -> Vec<ScriptFinding> {
         Vec::new()
     }
 
@@ -48,7 +48,8 @@ fn server(queued: usize) -> (Arc<Control>, std_mpsc::Receiver<String>) {
         database: "/nowhere/rhaid.db".into(),
         script_root: None,
         default_target: None,
-        targets: Vec::new(),
+        reach: crate::reach::Reach::default(),
+        env: Vec::new(),
         caps: Caps { queued, ..Caps::default() },
     };
     (Control::new(config, Box::new(Scripted { begun })), begins)
@@ -67,6 +68,7 @@ fn launch(test_type: TestType) -> Launch {
         slo: None,
         tags: std::collections::BTreeMap::new(),
         caps: Caps::default(),
+        confinement: crate::plan::Confinement::default(),
     }
 }
 

@@ -460,7 +460,13 @@ fn a_run_by_request_is_the_run_that_the_command_line_makes() {
     let root = folder.path().to_str().expect("text");
     let api = Api::start(&mut rhaid, &["--target", &service.url(), "--script-root", root]);
     let run = api.start_run(&json!({"test_type": "load", "script": "both.rhai"}));
-    let record = api.wait_for_state(&run, "COMPLETED");
+    let mut record = api.wait_for_state(&run, "COMPLETED");
+    let http = record["plan"]["http"].as_object_mut().expect("settings");
+    assert_eq!(
+        http.remove("reach"),
+        Some(json!([])),
+        "the one thing that only a run by request has"
+    );
     assert_eq!(record["plan"], own["plan"]);
     for name in ["name", "load", "target", "test_type", "tags", "status"] {
         assert_eq!(record[name], own[name], "{name}");

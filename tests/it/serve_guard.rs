@@ -97,8 +97,8 @@ const BEYOND: [(&str, &str); 5] = [
     ("target: \"http://evil.test\"", "evil.test may not be loaded"),
     ("scrape: \"http://169.254.169.254/metrics\"", "169.254.169.254 may not be loaded"),
     ("ca_file: \"/etc/hostname\"", "ca_file is not allowed here"),
-    ("vus: 51, duration: \"1s\"", "51 users"),
-    ("vus: 1, duration: \"2h\"", "longer than"),
+    ("vus: 51, duration: \"1s\"", "50 users"),
+    ("vus: 1, duration: \"2h\"", "3600 s at most"),
 ];
 
 #[test]

@@ -68,7 +68,6 @@ fn the_load_of_all_scenarios_together_is_bounded() {
         (LoadWishes { vus: Some(11), ..small() }, "11 users"),
         (LoadWishes { duration: Some(secs(61)), ..small() }, "longer than 60 s"),
         (rate(51.0), "51 arrivals"),
-        (LoadWishes { iterations: Some(5), ..LoadWishes::default() }, "lower max_duration"),
     ] {
         let told = barred(&script(load));
         assert!(told.len() == 1 && told[0].contains(word), "{told:?}");

@@ -69,8 +69,9 @@ impl IntoResponse for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let (status, code) = match error.kind {
+            // Where the database lies is nothing to those who ask for a run that is not there.
             StoreErrorKind::UnknownRun { .. } | StoreErrorKind::Missing => {
-                (StatusCode::NOT_FOUND, "not_found")
+                return Self::unknown("there is no such run");
             }
             StoreErrorKind::StillRunning(_) => (StatusCode::CONFLICT, "conflict"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "store"),

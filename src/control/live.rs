@@ -35,6 +35,8 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(20);
 /// What a client may send.
 const MOST_BYTES: usize = 4 << 10;
+/// The close code of a server that is full (RFC 6455's registry).
+const TRY_AGAIN_LATER: u16 = 1013;
 /// Before a token in the subprotocol.
 const TOKEN_PREFIX: &str = "rhaid.";
 
@@ -145,8 +147,7 @@ pub(super) async fn socket(
     Query(since): Query<Since>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
-) -> Answer<Response> {
-    let permit = permit(&control)?;
+) -> Response {
     let offered: Vec<String> = headers
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
         .iter()
@@ -164,16 +165,21 @@ pub(super) async fn socket(
         .write_buffer_size(0);
     // A browser closes a connection whose subprotocol is not one of those that it offered.
     let upgrade = upgrade.protocols(offered);
-    Ok(upgrade.on_upgrade(async move |mut socket| {
+    upgrade.on_upgrade(async move |mut socket| {
         let is_known = is_shown || shows_token(&control, &mut socket).await;
         if !is_known {
             return close(&mut socket, 4401, "the token is missing or wrong").await;
         }
+        // Not before: whoever has no token must not take the places of those who have.
+        let permit = match permit(&control) {
+            Ok(permit) => permit,
+            Err(refusal) => return close(&mut socket, TRY_AGAIN_LATER, &refusal.message).await,
+        };
         match feed_of(&control, id).await {
             Ok(feed) => follow(&mut socket, Follower::new(feed, since.since, permit)).await,
             Err(refusal) => close(&mut socket, 4404, &refusal.message).await,
         }
-    }))
+    })
 }
 
 /// Waits for the frame with the token.

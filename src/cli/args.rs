@@ -77,7 +77,7 @@ pub enum Command {
     New(NewArgs),
     /// Table of all runs, one run whole, or a comparison of several
     Report(ReportArgs),
-    /// Serve the control API and the live feed of runs
+    /// Serve the dashboard, the control API and the live feed of runs
     Serve(Box<ServeArgs>),
     /// Measure how much load rhaid itself can make on this machine, and how exactly
     Selftest(SelftestArgs),

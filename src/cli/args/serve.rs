@@ -15,8 +15,8 @@ const EXAMPLES: &str = "Examples:
   rhaid serve --target http://127.0.0.1:8080 --allow-target shop.test
   rhaid serve --listen 10.0.0.5:3117 --token-file token --allowed-host load.lan:3117
 
-Whoever has the token can make load from this machine. Only hosts of this machine may be loaded unless --allow-target
-names others. docs/api.md describes the API.";
+Whoever has the token can make load from this machine. It may load this machine alone,
+and the hosts of --allow-target. docs/dashboard.md has the page, docs/api.md the API.";
 
 /// Serves the control API and the live feed of runs.
 #[derive(Debug, Clone, Default, Args)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
+use crate::clock::RunClock;
 
 /// `rhai` in ASCII: marks our files in the header, where `file(1)` and SQLite look.
 const APPLICATION_ID: i32 = 0x7268_6169;
@@ -20,8 +21,10 @@ const APPLICATION_ID: i32 = 0x7268_6169;
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long SQLite itself waits for a lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Attempts of [`BUSY_TIMEOUT`] each: 30 s together.
-const BEGIN_ATTEMPTS: u32 = 6;
+/// How long is waited for one altogether.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Between two attempts, where SQLite refuses without having waited.
+const PAUSE: Duration = Duration::from_millis(5);
 /// A write-ahead log is cut back to this size after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: i64 = 64 << 20;
 /// Every migration in order; the schema's version is their number.
@@ -163,6 +166,9 @@ fn set_up_writing(connection: &Connection) -> rusqlite::Result<()> {
 /// The version of our schema in the file: 0 for an empty one.
 fn check_identity(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     let read = || -> rusqlite::Result<(i32, i64, i64)> {
+        // All of one moment: another process may be making the file now. Inside a transaction they are that anyway.
+        let moment = connection.is_autocommit().then(|| connection.unchecked_transaction());
+        let _moment = moment.transpose()?;
         let id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let tables =
@@ -208,15 +214,21 @@ fn retry_busy<T>(
     give_up: &AtomicBool,
     mut attempt: impl FnMut() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    for _ in 1..BEGIN_ATTEMPTS {
+    let waiting = RunClock::starting_now();
+    loop {
         match attempt() {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && waiting.now() < LONGEST_WAIT
                     && !give_up.load(Ordering::Relaxed) => {}
             done => return done,
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "waits for another process; no user runs on a thread that writes"
+        )]
+        std::thread::sleep(PAUSE);
     }
-    attempt()
 }
 
 fn cannot_open(error: &StoreError) -> bool {
@@ -265,6 +277,24 @@ mod tests {
             let levels = "SELECT count(*) FROM resource_levels";
             let count: i64 = connection.query_row(levels, [], |row| row.get(0)).expect("a table");
             assert_eq!(count, 0);
+        }
+    }
+
+    #[test]
+    fn processes_that_make_a_file_at_once_agree_whose_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for round in 0..100 {
+            let path = folder.path().join(format!("{round}.db"));
+            let together = std::sync::Barrier::new(4);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        together.wait();
+                        let opened = for_writing(&path).map(drop);
+                        assert!(opened.is_ok(), "{round}: {opened:?}");
+                    });
+                }
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::report::assert_valid;
-use crate::support::{Ended, Rhaid, TargetApi, poll};
+use crate::support::{Ended, Rhaid, TargetApi, alone, poll};
 
 /// Two endpoints, a task each.
 const TWO: &str = "let options = #{ tasks: #{ a_health: 1, b_items: 1 } };
@@ -206,6 +206,7 @@ fn both(user) { user.get(\"/api/health\"); user.get(\"/nowhere\"); }
 
 #[test]
 fn a_precision_that_was_reached_ends_an_endpoint_early() {
+    let _machine = alone();
     // Slow enough that a busy machine's milliseconds do not widen the interval.
     let target = TargetApi::start(&["--lab", "service=det:50ms"]);
     let url = format!("{}/lab/work", target.url());

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Rhaid, TargetApi};
+use crate::support::{Rhaid, TargetApi, alone};
 
 /// Requests of the lab, whose clock begins with the load.
 const SCRIPT: &str = r#"
@@ -111,6 +111,7 @@ fn requests_belong_to_the_second_for_which_they_were_due() {
 
 #[test]
 fn what_the_end_cuts_off_is_a_lower_bound() {
+    let _machine = alone();
     let target = TargetApi::start(&["--lab", "stall=at=1s,for=60s"]);
     let rhaid = Rhaid::new();
     let text = SCRIPT.replace("duration: \"1s\"", "duration: \"1s\", graceful_stop: \"1s\"");

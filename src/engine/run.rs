@@ -18,7 +18,7 @@ use crate::clock::RunClock;
 use crate::metric::Window;
 use crate::plan::{HttpSettings, HttpVersion, Plan, Scenario};
 use crate::script::{Script, ScriptLimits};
-use crate::transport::{self, TransportFactory, TransportOptions};
+use crate::transport::{self, TransportChoice, TransportFactory, TransportOptions};
 
 /// Windows that may wait for the reader of a run, for each worker.
 const WINDOWS_AHEAD: usize = 16;
@@ -313,6 +313,11 @@ async fn pass_on_stage(
 
 pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
     TransportOptions {
+        transport: match http.transport.as_str() {
+            "direct" => TransportChoice::Direct,
+            "reqwest" => TransportChoice::Reqwest,
+            _ => TransportChoice::Auto,
+        },
         connect_timeout: http.connect_timeout,
         max_body: usize::try_from(http.max_body_bytes).unwrap_or(usize::MAX),
         insecure: http.insecure,

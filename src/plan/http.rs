@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::HttpSettings;
 use super::error::PlanError;
 use super::layers::{HttpWishes, Wishes};
+use super::{HttpSettings, HttpVersion};
 use crate::metric::spelling::nearest;
 
-/// The transports that can be chosen. A second one, `direct`, has its name reserved.
-const TRANSPORTS: [&str; 1] = ["reqwest"];
+/// The transports that can be chosen.
+const TRANSPORTS: [&str; 3] = ["auto", "direct", "reqwest"];
 const PROXY_SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// The settings of the highest layer that has each, over the defaults. Headers add up: one of the same name, whatever its
@@ -20,7 +20,7 @@ pub(super) fn settings(layers: &[&Wishes], problems: &mut Vec<PlanError>) -> Htt
     for layer in layers.iter().rev() {
         apply(&layer.http, &mut settings);
     }
-    check_transport(&settings.transport, problems);
+    check_transport(&settings, problems);
     check_timeouts(&settings, problems);
     settings.headers.iter().for_each(|(name, value)| check_header(name, value, problems));
     if let Some(proxy) = &settings.proxy {
@@ -52,13 +52,22 @@ fn apply(wishes: &HttpWishes, settings: &mut HttpSettings) {
     settings.headers.extend(wishes.headers.iter().cloned());
 }
 
-fn check_transport(transport: &str, problems: &mut Vec<PlanError>) {
+fn check_transport(settings: &HttpSettings, problems: &mut Vec<PlanError>) {
+    let transport = settings.transport.as_str();
     if !TRANSPORTS.contains(&transport) {
         let reason = nearest(transport, TRANSPORTS).map_or_else(
-            || "the transport is reqwest".to_owned(),
+            || "the transports are auto, direct and reqwest".to_owned(),
             |word| format!("did you mean {word}?"),
         );
         problems.push(unusable("transport", transport, &reason));
+    }
+    let lacking = match (&settings.proxy, settings.version) {
+        (Some(_), _) => "it does not use proxies",
+        (None, HttpVersion::Http2) => "it does not speak HTTP/2",
+        (None, HttpVersion::Auto | HttpVersion::Http1) => return,
+    };
+    if transport == "direct" {
+        problems.push(unusable("transport", transport, &format!("{lacking}; auto chooses")));
     }
 }
 

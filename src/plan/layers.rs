@@ -91,7 +91,7 @@ pub struct ScenarioWishes {
 /// HTTP settings as somebody wrote them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HttpWishes {
-    /// `reqwest` or `direct`.
+    /// `auto`, `direct` or `reqwest`.
     pub transport: Option<String>,
     /// Version policy.
     pub version: Option<HttpVersion>,

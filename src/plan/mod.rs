@@ -182,7 +182,7 @@ pub enum HttpVersion {
 /// How requests are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpSettings {
-    /// The transport: `reqwest` (and later `direct`).
+    /// The transport: `direct`, `reqwest`, or `auto` for the choice between them.
     pub transport: String,
     /// The version policy.
     pub version: HttpVersion,

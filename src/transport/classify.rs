@@ -1,4 +1,4 @@
-//! From an error of the HTTP client to a [`FailureKind`].
+//! From an error of a transport to a [`FailureKind`].
 //!
 //! By type: the chain of sources is walked, I/O errors are opened, and the operating system's error
 //! number, rustls's error and our resolver's are looked at. One exception: hyper and h2 give their
@@ -22,20 +22,45 @@ pub(super) struct Circumstances {
     pub(super) proxied: bool,
 }
 
-/// The failure behind an error of the HTTP client.
+/// The failure behind an error of reqwest.
 pub(super) fn classify(error: &reqwest::Error, circumstances: Circumstances) -> Failure {
     let evidence = Evidence::gather(error);
-    let kind = local_shortage(evidence.os_error)
-        .or_else(|| evidence.is_out_of_reach.then_some(FailureKind::NotAllowed))
-        .or_else(|| evidence.is_dns.then_some(FailureKind::Dns))
-        .or_else(|| evidence.is_tls.then_some(FailureKind::Tls))
-        .unwrap_or_else(|| {
-            if error.is_connect() {
-                while_connecting(error, &evidence, circumstances)
-            } else {
-                while_exchanging(error, &evidence)
-            }
-        });
+    let kind = evidence.stageless().unwrap_or_else(|| {
+        if error.is_connect() && circumstances.proxied {
+            FailureKind::Proxy
+        } else if error.is_connect() {
+            while_connecting(&evidence, error.is_timeout(), circumstances.in_tls_handshake)
+        } else {
+            let unnamed =
+                || if error.is_builder() { FailureKind::Other } else { by_name_of_variant(error) };
+            while_exchanging(&evidence).unwrap_or_else(unnamed)
+        }
+    });
+    Failure::new(kind, &evidence.root_cause)
+}
+
+/// The failure behind an error met while a connection was opened, name lookup and TLS included.
+pub(super) fn classify_connecting(
+    error: &(dyn Error + 'static),
+    in_tls_handshake: bool,
+) -> Failure {
+    let mut evidence = Evidence::default();
+    evidence.look_at(error);
+    let timed_out = evidence.io_kind == Some(ErrorKind::TimedOut);
+    let kind = evidence
+        .stageless()
+        .unwrap_or_else(|| while_connecting(&evidence, timed_out, in_tls_handshake));
+    Failure::new(kind, &evidence.root_cause)
+}
+
+/// The failure behind an error of an open connection.
+pub(super) fn classify_exchanging(error: &io::Error) -> Failure {
+    let mut evidence = Evidence::default();
+    evidence.look_at(error);
+    let kind = evidence
+        .stageless()
+        .or_else(|| while_exchanging(&evidence))
+        .unwrap_or(FailureKind::Protocol);
     Failure::new(kind, &evidence.root_cause)
 }
 
@@ -68,6 +93,7 @@ impl Evidence {
     fn look_at(&mut self, error: &(dyn Error + 'static)) {
         self.root_cause = error.to_string();
         if let Some(dns) = error.downcast_ref::<DnsFailure>() {
+            self.is_dns = true;
             self.os_error = self.os_error.or(dns.os_error);
         }
         self.is_out_of_reach |= error.is::<OutOfReach>();
@@ -82,6 +108,14 @@ impl Evidence {
             }
         }
     }
+
+    /// What needs no knowledge of the stage it was met in.
+    fn stageless(&self) -> Option<FailureKind> {
+        local_shortage(self.os_error)
+            .or_else(|| self.is_out_of_reach.then_some(FailureKind::NotAllowed))
+            .or_else(|| self.is_dns.then_some(FailureKind::Dns))
+            .or_else(|| self.is_tls.then_some(FailureKind::Tls))
+    }
 }
 
 /// Shortages of this machine, whichever stage they are met in.
@@ -93,38 +127,30 @@ fn local_shortage(os_error: Option<i32>) -> Option<FailureKind> {
     }
 }
 
-fn while_connecting(
-    error: &reqwest::Error,
-    evidence: &Evidence,
-    circumstances: Circumstances,
-) -> FailureKind {
-    if circumstances.proxied {
-        return FailureKind::Proxy;
-    }
+fn while_connecting(evidence: &Evidence, timed_out: bool, in_tls_handshake: bool) -> FailureKind {
     match evidence.io_kind {
         Some(ErrorKind::ConnectionRefused) => FailureKind::ConnectRefused,
         Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) => {
             FailureKind::Unreachable
         }
         Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => FailureKind::Reset,
-        Some(ErrorKind::UnexpectedEof) if circumstances.in_tls_handshake => FailureKind::Tls,
-        _ if error.is_timeout() => FailureKind::ConnectTimeout,
+        Some(ErrorKind::UnexpectedEof) if in_tls_handshake => FailureKind::Tls,
+        _ if timed_out => FailureKind::ConnectTimeout,
         _ => FailureKind::Connect,
     }
 }
 
-fn while_exchanging(error: &reqwest::Error, evidence: &Evidence) -> FailureKind {
-    match evidence.io_kind {
-        Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
-            FailureKind::Reset
+fn while_exchanging(evidence: &Evidence) -> Option<FailureKind> {
+    match evidence.io_kind? {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            Some(FailureKind::Reset)
         }
-        Some(ErrorKind::UnexpectedEof) => FailureKind::ClosedEarly,
-        Some(ErrorKind::TimedOut) => FailureKind::Timeout,
-        Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
-            FailureKind::Unreachable
+        ErrorKind::UnexpectedEof => Some(FailureKind::ClosedEarly),
+        ErrorKind::TimedOut => Some(FailureKind::Timeout),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            Some(FailureKind::Unreachable)
         }
-        _ if error.is_builder() => FailureKind::Other,
-        _ => by_name_of_variant(error),
+        _ => None,
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn leave(mark: Mark) {
 
 /// When what happened; times are those of the last connection attempt.
 #[derive(Debug, Clone, Copy, Default)]
-struct Marks {
+pub(super) struct Marks {
     connect_started: Option<Instant>,
     dns_started: Option<Instant>,
     dns: Duration,
@@ -67,7 +67,8 @@ struct Marks {
 }
 
 impl Marks {
-    fn set(&mut self, mark: Mark, now: Instant) {
+    /// Notes that `mark` was passed at `now`.
+    pub(super) fn set(&mut self, mark: Mark, now: Instant) {
         self.polls_since = 0;
         match mark {
             Mark::ConnectStarted => *self = Self { connect_started: Some(now), ..Self::default() },
@@ -79,6 +80,33 @@ impl Marks {
             }
             Mark::TlsStarted => (self.tls_started, self.tls_ended) = (Some(now), None),
             Mark::TlsEnded => self.tls_ended = Some(now),
+        }
+    }
+
+    /// Whether a connection was opened, or tried to be.
+    pub(super) fn connected(&self) -> bool {
+        self.connect_started.is_some()
+    }
+
+    /// Whether a TLS handshake began and did not end.
+    pub(super) fn in_tls_handshake(&self) -> bool {
+        self.tls_started.is_some() && self.tls_ended.is_none()
+    }
+
+    /// The stages from `started_at` on before the request was sent; `sent_at` is the end of them, or the time of failure.
+    pub(super) fn timings(&self, started_at: Instant, sent_at: Instant) -> Timings {
+        let Some(connect_started) = self.connect_started else {
+            return Timings { blocked: sent_at - started_at, ..Timings::default() };
+        };
+        let now_in_dns = self.dns_started.map_or(Duration::ZERO, |at| sent_at - at);
+        let dns = self.dns + now_in_dns;
+        let tcp_ended = self.tls_started.unwrap_or(sent_at);
+        Timings {
+            blocked: connect_started - started_at,
+            dns,
+            connecting: (tcp_ended - connect_started).saturating_sub(dns),
+            tls_handshaking: sent_at - tcp_ended,
+            ..Timings::default()
         }
     }
 }
@@ -124,12 +152,12 @@ impl Watch {
 
     /// Whether the request opened a connection, or tried to.
     pub(super) fn connected(&self) -> bool {
-        self.marks.connect_started.is_some()
+        self.marks.connected()
     }
 
     /// Whether a TLS handshake began and did not end.
     pub(super) fn in_tls_handshake(&self) -> bool {
-        self.marks.tls_started.is_some() && self.marks.tls_ended.is_none()
+        self.marks.in_tls_handshake()
     }
 
     /// When the request was given to a connection, for a request that got an answer or failed after
@@ -156,19 +184,7 @@ impl Watch {
     /// The stages before the request was sent; `sent_at` is the end of them, or the time of
     /// failure.
     pub(super) fn timings(&self, sent_at: Instant) -> Timings {
-        let Some(connect_started) = self.marks.connect_started else {
-            return Timings { blocked: sent_at - self.started_at, ..Timings::default() };
-        };
-        let now_in_dns = self.marks.dns_started.map_or(Duration::ZERO, |at| sent_at - at);
-        let dns = self.marks.dns + now_in_dns;
-        let tcp_ended = self.marks.tls_started.unwrap_or(sent_at);
-        Timings {
-            blocked: connect_started - self.started_at,
-            dns,
-            connecting: (tcp_ended - connect_started).saturating_sub(dns),
-            tls_handshaking: sent_at - tcp_ended,
-            ..Timings::default()
-        }
+        self.marks.timings(self.started_at, sent_at)
     }
 }
 

@@ -108,7 +108,11 @@ impl CachingResolver {
     ///
     /// # Errors
     /// [`OutOfReach`] when none is left.
-    fn admitted(&self, host: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, OutOfReach> {
+    pub(super) fn admitted(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<IpAddr>, OutOfReach> {
         let Some(reach) = &self.reach else { return Ok(addresses.to_vec()) };
         let mut refused = None;
         let mut admitted = addresses.to_vec();

@@ -45,9 +45,11 @@ pub struct Exchange {
     pub first_byte_at: Option<Instant>,
     /// When the last byte was there, or the failure was known.
     pub done_at: Instant,
-    /// Bytes of the request: an estimate of its HTTP/1.1 form, zero if it was never sent.
+    /// Bytes of the request, zero if it was never sent. An estimate of its HTTP/1.1 form where the
+    /// transport does not tell.
     pub bytes_sent: u64,
-    /// Bytes of the response: an estimate of the head's HTTP/1.1 form, and the raw body exactly.
+    /// Bytes of the response: the head, or an estimate of its HTTP/1.1 form where the transport does
+    /// not tell, and the raw body exactly, without the framing of chunks.
     pub bytes_received: u64,
     /// Why it failed. An error status (4xx, 5xx) is not a failure here: an answer arrived.
     pub failure: Option<Failure>,
@@ -104,6 +106,13 @@ impl Failure {
     pub fn new(kind: FailureKind, message: &str) -> Self {
         let clean = |c: char| if c.is_control() { ' ' } else { c };
         Self { kind, message: message.chars().take(MAX_MESSAGE).map(clean).collect() }
+    }
+}
+
+impl Failure {
+    /// The failure of a body of which nothing has come for `bound`.
+    pub(super) fn silence(bound: Duration) -> Self {
+        Self::new(FailureKind::IdleTimeout, &format!("no byte of the body for {bound:?}"))
     }
 }
 

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::{Host, Url};
+use url::Url;
+
+use super::origin::Origin;
 
 /// The most hosts remembered before unused ones are forgotten.
 const MAX_HOSTS: usize = 64;
@@ -13,11 +15,8 @@ const MAX_HOSTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Lanes {
     per_host: usize,
-    hosts: RefCell<Vec<(HostKey, Arc<Semaphore>)>>,
+    hosts: RefCell<Vec<(Origin, Arc<Semaphore>)>>,
 }
-
-/// Scheme, host and port.
-type HostKey = (bool, Host<String>, u16);
 
 /// The right to one request; given back when dropped.
 #[derive(Debug)]
@@ -43,30 +42,17 @@ impl Lanes {
     }
 
     fn semaphore(&self, url: &Url) -> Option<Arc<Semaphore>> {
-        let host = url.host()?;
-        let port = url.port_or_known_default()?;
-        let is_tls = url.scheme() == "https";
         let mut hosts = self.hosts.borrow_mut();
-        let known = hosts.iter().find(|((tls, known, known_port), _)| {
-            *tls == is_tls && *known_port == port && same_host(known, &host)
-        });
+        let known = hosts.iter().find(|(origin, _)| origin.serves(url));
         if let Some((_, semaphore)) = known {
             return Some(Arc::clone(semaphore));
         }
+        let origin = Origin::of(url)?;
         if hosts.len() >= MAX_HOSTS {
             hosts.retain(|(_, semaphore)| Arc::strong_count(semaphore) > 1);
         }
         let semaphore = Arc::new(Semaphore::new(self.per_host));
-        hosts.push(((is_tls, host.to_owned(), port), Arc::clone(&semaphore)));
+        hosts.push((origin, Arc::clone(&semaphore)));
         Some(semaphore)
-    }
-}
-
-fn same_host(known: &Host<String>, host: &Host<&str>) -> bool {
-    match (known, host) {
-        (Host::Domain(known), Host::Domain(host)) => known == host,
-        (Host::Ipv4(known), Host::Ipv4(host)) => known == host,
-        (Host::Ipv6(known), Host::Ipv6(host)) => known == host,
-        _ => false,
     }
 }

@@ -9,8 +9,11 @@
 //! exchanges into samples.
 //!
 //! ```text
-//! Session (cookies, redirects, decoding) ─▶ VuTransport ─▶ reqwest ─▶ the wire
+//! Session (cookies, redirects, decoding) ─▶ VuTransport ─┬▶ direct ──┬▶ the wire
+//!                                                        └▶ reqwest ─┘
 //! ```
+//!
+//! `direct` is our own HTTP/1.1 client, and where the speed is; reqwest speaks everything else.
 //!
 //! To add a transport: a variant of [`VuTransport`] that makes an [`Exchange`] of one request, raw
 //! body included. All that is above it stays.
@@ -21,10 +24,13 @@ mod connect_layer;
 mod connect_watch;
 mod cookies;
 mod decode;
+mod direct;
 mod dns;
 mod exchange;
+mod hop;
 mod lanes;
 mod options;
+mod origin;
 mod redirect;
 mod request;
 mod reqwest;
@@ -37,14 +43,18 @@ mod tests;
 
 use std::sync::Arc;
 
+use url::{Host, Url};
+
 pub use self::cookies::{CookieJar, MAX_COOKIE_BYTES, MAX_COOKIES};
+pub use self::direct::DirectTransport;
 pub use self::exchange::{Exchange, Failure};
-pub use self::options::{HttpVersion, TransportError, TransportOptions};
+pub use self::options::{HttpVersion, TransportChoice, TransportError, TransportOptions};
 pub use self::redirect::RedirectPolicy;
 pub use self::request::{DEFAULT_TIMEOUT, Request};
 pub use self::reqwest::ReqwestTransport;
 pub use self::session::Session;
 pub use self::timings::Timings;
+use crate::metric::failure::FailureKind;
 
 /// Makes the transports of virtual users from what they share. Cheap to clone, and may go to any
 /// thread.
@@ -59,6 +69,19 @@ struct Shared {
     options: TransportOptions,
     tls: tls::Tls,
     resolver: Arc<dns::CachingResolver>,
+}
+
+impl Shared {
+    /// Judges addresses, which no resolver is asked for. Names are judged with the addresses that they lead to.
+    fn check_reach(&self, url: &Url) -> Result<(), Failure> {
+        let Some(reach) = &self.options.reach else { return Ok(()) };
+        let admitted = match url.host() {
+            Some(Host::Ipv4(address)) => reach.admits(&address.to_string(), address.into()),
+            Some(Host::Ipv6(address)) => reach.admits(&address.to_string(), address.into()),
+            Some(Host::Domain(_)) | None => Ok(()),
+        };
+        admitted.map_err(|refused| Failure::new(FailureKind::NotAllowed, &refused.to_string()))
+    }
 }
 
 impl TransportFactory {
@@ -100,7 +123,12 @@ impl TransportFactory {
     /// The connections of one virtual user. Nothing is opened or built before the first request.
     #[must_use]
     pub fn connect_set(&self) -> VuTransport {
-        VuTransport::Reqwest(ReqwestTransport::new(Arc::clone(&self.shared)))
+        let direct = || DirectTransport::new(Arc::clone(&self.shared));
+        let reqwest = || ReqwestTransport::new(Arc::clone(&self.shared));
+        match self.shared.options.transport {
+            TransportChoice::Direct => VuTransport::Direct(direct()),
+            TransportChoice::Reqwest | TransportChoice::Auto => VuTransport::Reqwest(reqwest()),
+        }
     }
 }
 
@@ -111,13 +139,16 @@ impl TransportFactory {
 pub enum VuTransport {
     /// On reqwest: everything it speaks.
     Reqwest(ReqwestTransport),
+    /// On our own client.
+    Direct(DirectTransport),
 }
 
 impl VuTransport {
     /// Builds what requests to addresses like `url` need, short of connections.
-    pub fn prepare(&self, url: &url::Url) {
+    pub fn prepare(&self, url: &Url) {
         match self {
             Self::Reqwest(transport) => transport.prepare(url),
+            Self::Direct(transport) => transport.prepare(url),
         }
     }
 
@@ -132,6 +163,7 @@ impl VuTransport {
     pub async fn send(&self, request: &Request) -> Exchange {
         match self {
             Self::Reqwest(transport) => transport.send(request).await,
+            Self::Direct(transport) => transport.send(request).await,
         }
     }
 
@@ -139,6 +171,7 @@ impl VuTransport {
     pub fn close_connections(&self) {
         match self {
             Self::Reqwest(transport) => transport.close_connections(),
+            Self::Direct(transport) => transport.close_connections(),
         }
     }
 }

@@ -9,6 +9,21 @@ use url::Url;
 
 use crate::reach::Reach;
 
+/// Idle HTTP/1.1 connections kept for one host, as k6 and browsers do.
+pub(super) const MAX_IDLE_PER_HOST: usize = 6;
+
+/// Who carries the requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransportChoice {
+    /// Chosen here: reqwest.
+    #[default]
+    Auto,
+    /// Our own client: HTTP/1.1, no proxy.
+    Direct,
+    /// reqwest, for everything.
+    Reqwest,
+}
+
 /// Which HTTP version to speak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HttpVersion {
@@ -24,6 +39,8 @@ pub enum HttpVersion {
 /// How connections are made and how much of an answer is kept.
 #[derive(Debug, Clone)]
 pub struct TransportOptions {
+    /// Who carries the requests.
+    pub transport: TransportChoice,
     /// Bound on opening a connection, name lookup and TLS included.
     pub connect_timeout: Duration,
     /// Bound on the silence between two pieces of a body. Waiting for the response head is bounded
@@ -63,6 +80,7 @@ pub struct TransportOptions {
 impl Default for TransportOptions {
     fn default() -> Self {
         Self {
+            transport: TransportChoice::Auto,
             connect_timeout: Duration::from_secs(10),
             idle_read_timeout: Duration::from_secs(30),
             max_body: 8 * 1024 * 1024,
@@ -89,6 +107,14 @@ impl TransportOptions {
         };
         if let Some(proxy) = self.proxy.as_ref().filter(|proxy| !is_supported(proxy.scheme())) {
             return Err(TransportError::ProxyScheme { scheme: proxy.scheme().to_owned() });
+        }
+        if self.transport == TransportChoice::Direct {
+            let lacking = match (&self.proxy, self.http_version) {
+                (Some(_), _) => Some("a proxy"),
+                (None, HttpVersion::Http2) => Some("HTTP/2"),
+                (None, HttpVersion::Auto | HttpVersion::Http1) => None,
+            };
+            lacking.map_or(Ok(()), |what| Err(TransportError::NotDirect { what }))?;
         }
         if self.proxy.is_some() && self.reach.is_some() {
             return Err(TransportError::ProxyOutOfReach);
@@ -127,6 +153,12 @@ pub enum TransportError {
     /// A proxy would connect to whatever it is told to: where that is cannot be seen from here.
     #[error("a proxy cannot be used where only some hosts may be loaded")]
     ProxyOutOfReach,
+    /// The direct transport was chosen, which does not do this.
+    #[error("the direct transport does not do {what}; leave the choice to `auto`")]
+    NotDirect {
+        /// What it does not do.
+        what: &'static str,
+    },
     /// The user agent cannot be a header value.
     #[error("user agent {value:?} is not a header value; use printable ASCII")]
     UserAgent {

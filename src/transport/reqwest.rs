@@ -7,26 +7,23 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Proxy, Response};
 use tokio::time::{Instant, timeout, timeout_at};
-use url::{Host, Url};
+use url::Url;
 
 use super::classify::{Circumstances, classify};
 use super::connect_layer::MarkConnect;
 use super::connect_watch::Watch;
 use super::exchange::{Exchange, Failure, header_bytes, request_head_bytes, status_line_bytes};
+use super::hop::{Head, Hop};
 use super::lanes::Lanes;
-use super::options::{HttpVersion, TransportOptions};
+use super::options::{HttpVersion, MAX_IDLE_PER_HOST, TransportOptions};
 use super::request::Request;
 use super::{Shared, TransportError};
 use crate::metric::failure::FailureKind;
-use crate::reach::OutOfReach;
-
-/// Idle HTTP/1.1 connections kept for one host, as k6 and browsers do.
-const MAX_IDLE_PER_HOST: usize = 6;
 
 /// The connections of one virtual user. Clients are built at the first request.
 #[derive(Debug)]
@@ -64,39 +61,32 @@ impl ReqwestTransport {
     /// [`VuTransport::send`](super::VuTransport::send).
     pub(super) async fn send(&self, request: &Request) -> Exchange {
         let started_at = Instant::now();
-        let mut hop = Hop::new(request, started_at, self.shared.options.max_body);
+        let hop = Hop::new(request, started_at, &self.shared.options);
+        let mut attempt = Attempt { hop, watch: Watch::new(started_at) };
         let deadline = started_at + request.timeout;
-        if timeout_at(deadline, self.run(request, &mut hop)).await.is_err() {
-            hop.cut_off();
+        if timeout_at(deadline, self.run(request, &mut attempt)).await.is_err() {
+            attempt.cut_off(request);
         }
-        hop.finish()
+        attempt.finish()
     }
 
-    async fn run(&self, request: &Request, hop: &mut Hop) {
-        if let Err(refused) = self.check_reach(&request.url) {
-            return hop.fail(Failure::new(FailureKind::NotAllowed, &refused.to_string()));
+    async fn run(&self, request: &Request, attempt: &mut Attempt) {
+        if let Err(refused) = self.shared.check_reach(&request.url) {
+            return attempt.hop.fail(refused);
         }
         let _lane = self.lanes.enter(&request.url).await;
         let response = match self.client(&request.url) {
-            Ok(client) => hop.watch.run(client.execute(to_reqwest(request))).await,
-            Err(error) => return hop.fail(Failure::new(FailureKind::Other, &error.to_string())),
+            Ok(client) => attempt.watch.run(client.execute(to_reqwest(request))).await,
+            Err(error) => {
+                return attempt.hop.fail(Failure::new(FailureKind::Other, &error.to_string()));
+            }
         };
         match response {
             Ok(response) => {
-                hop.head(&response);
-                hop.body(response, &self.shared.options).await;
+                attempt.head(request, &response);
+                attempt.body(response, self.shared.options.idle_read_timeout).await;
             }
-            Err(error) => hop.no_head(&error, self.shared.options.proxy.is_some()),
-        }
-    }
-
-    /// Judges addresses, which no resolver is asked for. Names are judged with the addresses that they lead to.
-    fn check_reach(&self, url: &Url) -> Result<(), OutOfReach> {
-        let Some(reach) = &self.shared.options.reach else { return Ok(()) };
-        match url.host() {
-            Some(Host::Ipv4(address)) => reach.admits(&address.to_string(), address.into()),
-            Some(Host::Ipv6(address)) => reach.admits(&address.to_string(), address.into()),
-            Some(Host::Domain(_)) | None => Ok(()),
+            Err(error) => attempt.no_head(request, &error, self.shared.options.proxy.is_some()),
         }
     }
 
@@ -165,136 +155,69 @@ fn to_reqwest(request: &Request) -> reqwest::Request {
     made
 }
 
-/// One exchange in the making. It outlives the future that fills it, so that a timeout loses
-/// nothing.
-struct Hop {
-    exchange: Exchange,
+/// One exchange in the making, and what is seen of its connection.
+struct Attempt {
+    hop: Hop,
     watch: Watch,
-    body: Kept,
-    request_bytes: u64,
 }
 
-impl Hop {
-    fn new(request: &Request, started_at: Instant, max_body: usize) -> Self {
-        let request_bytes = request_head_bytes(request) + request.body.len() as u64;
-        let exchange = Exchange::unsent(request.method.clone(), request.url.clone(), started_at);
-        let body = Kept::new(if request.keep_body { max_body } else { 0 });
-        Self { exchange, watch: Watch::new(started_at), body, request_bytes }
+impl Attempt {
+    fn sent(&mut self, request: &Request, at: Instant) {
+        self.hop.sent(at, request_head_bytes(request) + request.body.len() as u64);
     }
 
-    fn fail(&mut self, failure: Failure) {
-        self.exchange.failure = Some(failure);
+    fn head(&mut self, request: &Request, response: &Response) {
+        self.sent(request, self.watch.sent_at());
+        self.hop.answered_by(response.remote_addr());
+        self.hop.head(Head {
+            status: response.status(),
+            version: response.version(),
+            headers: response.headers().clone(),
+            bytes: status_line_bytes(response.status()) + header_bytes(response.headers()),
+        });
     }
 
-    fn sent_at(&mut self, at: Instant) {
-        self.exchange.sent_at = Some(at);
-        self.exchange.bytes_sent = self.request_bytes;
-    }
-
-    fn head(&mut self, response: &Response) {
-        self.sent_at(self.watch.sent_at());
-        let exchange = &mut self.exchange;
-        exchange.first_byte_at = Some(Instant::now());
-        exchange.status = Some(response.status());
-        exchange.version = Some(response.version());
-        exchange.headers.clone_from(response.headers());
-        exchange.remote_addr = response.remote_addr();
-        exchange.bytes_received =
-            status_line_bytes(response.status()) + header_bytes(response.headers());
-    }
-
-    fn no_head(&mut self, error: &reqwest::Error, proxied: bool) {
+    fn no_head(&mut self, request: &Request, error: &reqwest::Error, proxied: bool) {
         let in_tls_handshake = self.watch.in_tls_handshake();
         if !error.is_connect() && !error.is_builder() {
-            self.sent_at(self.watch.sent_at());
+            self.sent(request, self.watch.sent_at());
         }
-        self.fail(classify(error, Circumstances { in_tls_handshake, proxied }));
+        self.hop.fail(classify(error, Circumstances { in_tls_handshake, proxied }));
     }
 
     /// Reads the body to its end, whatever is kept of it.
-    async fn body(&mut self, mut response: Response, options: &TransportOptions) {
-        let idle_bound = options.idle_read_timeout;
-        let mut drained = 0_u64;
+    async fn body(&mut self, mut response: Response, idle_bound: Duration) {
         loop {
             match timeout(idle_bound, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
-                    drained += chunk.len() as u64;
-                    self.exchange.bytes_received += chunk.len() as u64;
-                    self.body.push(chunk);
-                    if drained > options.max_drained {
-                        let message = format!("the body has more than {} B", options.max_drained);
-                        return self.fail(Failure::new(FailureKind::BodyTooLarge, &message));
+                Ok(Ok(Some(piece))) => {
+                    if let Err(failure) = self.hop.piece(piece) {
+                        return self.hop.fail(failure);
                     }
                 }
                 Ok(Ok(None)) => return,
-                Ok(Err(error)) => return self.fail(classify(&error, Circumstances::default())),
-                Err(_) => {
-                    let message = format!("no byte of the body for {idle_bound:?}");
-                    return self.fail(Failure::new(FailureKind::IdleTimeout, &message));
+                Ok(Err(error)) => {
+                    return self.hop.fail(classify(&error, Circumstances::default()));
                 }
+                Err(_) => return self.hop.fail(Failure::silence(idle_bound)),
             }
         }
     }
 
     /// The total timeout came first.
-    fn cut_off(&mut self) {
-        if self.exchange.sent_at.is_none()
+    fn cut_off(&mut self, request: &Request) {
+        if self.hop.sent_at().is_none()
             && let Some(at) = self.watch.sent_at_if_cut_off()
         {
-            self.sent_at(at);
+            self.sent(request, at);
         }
-        let stage = match (self.exchange.sent_at, self.exchange.first_byte_at) {
-            (None, _) => "before the request was sent",
-            (Some(_), None) => "while waiting for the response",
-            (Some(_), Some(_)) => "while receiving the body",
-        };
-        self.fail(Failure::new(FailureKind::Timeout, &format!("total timeout {stage}")));
+        self.hop.cut_off();
     }
 
     fn finish(self) -> Exchange {
-        let Self { mut exchange, watch, body, .. } = self;
-        exchange.truncated = body.is_truncated && body.bound > 0;
-        exchange.body = body.into_bytes();
         let done_at = Instant::now();
-        exchange.done_at = done_at;
-        exchange.new_connection = watch.connected();
-        exchange.timings = watch.timings(exchange.sent_at.unwrap_or(done_at));
-        if let Some(sent_at) = exchange.sent_at {
-            let first_byte_at = exchange.first_byte_at.unwrap_or(done_at);
-            exchange.timings.waiting = first_byte_at - sent_at;
-            exchange.timings.receiving = done_at - first_byte_at;
-        }
+        let stages = self.watch.timings(self.hop.sent_at().unwrap_or(done_at));
+        let mut exchange = self.hop.finish(done_at, stages);
+        exchange.new_connection = self.watch.connected();
         exchange
-    }
-}
-
-/// The kept beginning of a body. A body of one piece is kept without copying.
-struct Kept {
-    bound: usize,
-    first: Bytes,
-    more: BytesMut,
-    is_truncated: bool,
-}
-
-impl Kept {
-    /// Keeps at most `bound` bytes.
-    fn new(bound: usize) -> Self {
-        Self { bound, first: Bytes::new(), more: BytesMut::new(), is_truncated: false }
-    }
-
-    fn push(&mut self, mut chunk: Bytes) {
-        let room = self.bound - self.first.len().max(self.more.len());
-        self.is_truncated |= chunk.len() > room;
-        chunk.truncate(room);
-        if self.first.is_empty() && self.more.is_empty() {
-            self.first = chunk;
-        } else {
-            self.more.extend_from_slice(&std::mem::take(&mut self.first));
-            self.more.extend_from_slice(&chunk);
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.more.is_empty() { self.first } else { self.more.freeze() }
     }
 }

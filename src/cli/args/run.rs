@@ -175,7 +175,7 @@ pub struct HttpArgs {
     #[arg(long, value_name = "URL", env = "RHAID_PROXY", hide_env = true)]
     pub proxy: Option<String>,
     /// Who makes the requests; `auto` chooses
-    #[arg(long, env = "RHAID_TRANSPORT", hide_env = true, value_parser = ["auto", "reqwest"])]
+    #[arg(long, env = "RHAID_TRANSPORT", hide_env = true, value_parser = ["auto", "direct", "reqwest"])]
     pub transport: Option<String>,
 }
 

@@ -94,6 +94,8 @@ fn confine(plan: &mut Plan, url: &str) {
     }
     plan.http.proxy = Some(url.to_owned());
     plan.http.version = HttpVersion::Http1;
+    // The direct transport uses no proxy.
+    plan.http.transport = "auto".to_owned();
     plan.http.ca_file = None;
 }
 

@@ -32,7 +32,7 @@ async fn the_second_request_rides_on_the_first_connection() {
 #[tokio::test]
 async fn virtual_users_do_not_share_connections() {
     let server = FaultServer::answering(OK).await;
-    let factory = super::TransportFactory::new(super::TransportOptions::default()).unwrap();
+    let factory = super::TransportFactory::new(super::options()).unwrap();
     for _ in 0..3 {
         assert!(good(factory.connect_set().send(&get(&server.url)).await).new_connection);
     }
@@ -159,18 +159,6 @@ async fn names_are_looked_up_and_overridden() {
         let exchange = good(transport.send(&get(&format!("http://{host}:{port}/"))).await);
         assert!(exchange.new_connection && exchange.timings.connecting > Duration::ZERO);
     }
-}
-
-#[tokio::test]
-async fn a_proxy_that_is_not_there_is_proxy_and_one_that_is_gets_the_request() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let transport = with(|options| options.proxy = format!("http://{gone}").parse().ok());
-    assert_eq!(kind(&transport.send(&get("http://t.test/")).await), FailureKind::Proxy);
-    let server = FaultServer::answering(OK).await;
-    let transport = with(|options| options.proxy = server.url.parse().ok());
-    let exchange = good(transport.send(&get("http://t.test/")).await);
-    assert!(exchange.new_connection && exchange.body == "ok");
-    assert!(!good(transport.send(&get("http://t.test/")).await).new_connection);
 }
 
 #[tokio::test]

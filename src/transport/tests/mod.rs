@@ -1,9 +1,12 @@
 //! Tests of the room against servers on this machine, good ones and faulty ones.
 
 mod connecting;
+mod differential;
 mod fault_server;
 mod faults;
 mod http2;
+mod on_direct;
+mod proxies;
 mod reach;
 mod sessions;
 mod tls;
@@ -11,8 +14,13 @@ mod tls_server;
 
 use url::Url;
 
-use super::{Exchange, Request, TransportFactory, TransportOptions, VuTransport};
+use super::{Exchange, Request, TransportChoice, TransportFactory, TransportOptions, VuTransport};
 use crate::metric::failure::FailureKind;
+
+/// Default options on reqwest. [`on_direct`] runs the same tests on the other transport.
+fn options() -> TransportOptions {
+    TransportOptions { transport: TransportChoice::Reqwest, ..TransportOptions::default() }
+}
 
 /// A transport with default options.
 fn transport() -> VuTransport {
@@ -21,7 +29,7 @@ fn transport() -> VuTransport {
 
 /// A transport with options changed by `change`.
 fn with(change: impl FnOnce(&mut TransportOptions)) -> VuTransport {
-    let mut options = TransportOptions::default();
+    let mut options = options();
     change(&mut options);
     TransportFactory::new(options).unwrap().connect_set()
 }

@@ -29,7 +29,7 @@ fn confine(options: &mut TransportOptions) {
 }
 
 fn session() -> Session {
-    let mut options = TransportOptions::default();
+    let mut options = super::options();
     confine(&mut options);
     TransportFactory::new(options).unwrap().session()
 }

@@ -12,9 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::metric::failure::FailureKind;
-use crate::transport::{
-    Exchange, RedirectPolicy, Request, Session, TransportFactory, TransportOptions,
-};
+use crate::transport::{Exchange, RedirectPolicy, Request, Session, TransportFactory};
 
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -50,7 +48,7 @@ fn router() -> Router {
 }
 
 fn session() -> Session {
-    TransportFactory::new(TransportOptions::default()).unwrap().session()
+    TransportFactory::new(super::options()).unwrap().session()
 }
 
 fn request(method: Method, url: &str) -> Request {
@@ -84,7 +82,7 @@ async fn each_redirect_is_an_exchange_and_its_cookies_go_along() {
     assert!(answer.contains("user-agent: rhaid/"), "{answer}");
     let url = url.parse().unwrap();
     assert_eq!(session.with_cookies(|jar| jar.get(&url, "hop1")), Some("yes".to_owned()));
-    session.with_cookies(super::super::CookieJar::clear);
+    session.with_cookies(crate::transport::CookieJar::clear);
     assert!(session.with_cookies(|jar| jar.is_empty()));
 }
 

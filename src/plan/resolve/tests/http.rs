@@ -1,6 +1,7 @@
 //! The target and the HTTP settings.
 
 use super::*;
+use crate::plan::HttpVersion;
 use crate::plan::layers::HttpWishes;
 
 fn with_target(target: &str) -> Wishes {
@@ -61,6 +62,22 @@ fn settings_that_cannot_be_used_are_refused() {
     let none = HttpWishes::default;
     for (http, says) in [
         (HttpWishes { transport: Some("request".into()), ..none() }, "did you mean reqwest?"),
+        (
+            HttpWishes {
+                transport: Some("direct".into()),
+                version: Some(HttpVersion::Http2),
+                ..none()
+            },
+            "does not speak HTTP/2",
+        ),
+        (
+            HttpWishes {
+                transport: Some("direct".into()),
+                proxy: Some("http://proxy".into()),
+                ..none()
+            },
+            "does not use proxies",
+        ),
         (HttpWishes { timeout: Some(secs(0)), ..none() }, "timeout is zero"),
         (HttpWishes { headers: vec![header("a b", "c")], ..none() }, "header \"a b\""),
         (HttpWishes { headers: vec![header("a", "x\r\nb: c")], ..none() }, "line break"),

@@ -1,0 +1,107 @@
+//! Opening a connection: name, socket, TLS.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use url::{Host, Url};
+
+use super::super::classify::classify_connecting;
+use super::super::connect_watch::{Mark, Marks};
+use super::super::exchange::Failure;
+use super::super::origin::Origin;
+use super::DirectTransport;
+use super::pool::Connection;
+use super::stream::Stream;
+use crate::metric::failure::FailureKind;
+
+type ConnectError = Box<dyn Error + Send + Sync>;
+
+impl DirectTransport {
+    /// Opens a connection for requests to `url`, and marks the stages of it.
+    ///
+    /// # Errors
+    ///
+    /// When the name leads nowhere, nobody answers within the connect timeout, or the TLS handshake fails.
+    pub(super) async fn open(&self, url: &Url, marks: &mut Marks) -> Result<Connection, Failure> {
+        let Some(origin) = Origin::of(url) else {
+            return Err(Failure::new(FailureKind::Other, "the address has no host"));
+        };
+        let generation = self.pool.generation();
+        let bound = self.shared.options.connect_timeout;
+        marks.set(Mark::ConnectStarted, Instant::now());
+        match timeout(bound, self.connect(url, marks)).await {
+            Ok(Ok((stream, peer))) => Ok(Connection { stream, peer, origin, generation }),
+            Ok(Err(error)) => Err(classify_connecting(&*error, marks.in_tls_handshake())),
+            Err(_) => {
+                let message = format!("no connection within {bound:?}");
+                Err(Failure::new(FailureKind::ConnectTimeout, &message))
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        url: &Url,
+        marks: &mut Marks,
+    ) -> Result<(Stream, SocketAddr), ConnectError> {
+        let addresses = self.addresses(url, marks).await?;
+        let (tcp, peer) = reach_one(&addresses, self.shared.options.connect_timeout).await?;
+        tcp.set_nodelay(true)?;
+        if url.scheme() != "https" {
+            return Ok((Stream::Plain(tcp), peer));
+        }
+        let name = match url.host() {
+            Some(Host::Domain(name)) => ServerName::try_from(name.to_owned())?,
+            Some(Host::Ipv4(address)) => ServerName::IpAddress(address.into()),
+            Some(Host::Ipv6(address)) => ServerName::IpAddress(address.into()),
+            None => return Err("the address has no host".into()),
+        };
+        marks.set(Mark::TlsStarted, Instant::now());
+        let tls = self.tls().connect(name, tcp).await?;
+        marks.set(Mark::TlsEnded, Instant::now());
+        Ok((Stream::Tls(Box::new(tls)), peer))
+    }
+
+    /// Where to connect to; only what may be reached.
+    async fn addresses(
+        &self,
+        url: &Url,
+        marks: &mut Marks,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        let port = url.port_or_known_default().ok_or("the address has no port")?;
+        match url.host() {
+            Some(Host::Ipv4(address)) => Ok(vec![(address, port).into()]),
+            Some(Host::Ipv6(address)) => Ok(vec![(address, port).into()]),
+            Some(Host::Domain(name)) => {
+                marks.set(Mark::DnsStarted, Instant::now());
+                let answer = self.shared.resolver.lookup(name).await;
+                marks.set(Mark::DnsEnded, Instant::now());
+                let admitted = self.shared.resolver.admitted(name, &answer?)?;
+                Ok(admitted.into_iter().map(|address| (address, port).into()).collect())
+            }
+            None => Err("the address has no host".into()),
+        }
+    }
+}
+
+/// Connects to the first address that answers. Each has its share of `bound`, so that a dead one leaves time for the others.
+async fn reach_one(
+    addresses: &[SocketAddr],
+    bound: Duration,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let share = bound / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut last = io::Error::from(ErrorKind::NotFound);
+    for address in addresses {
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok((stream, *address)),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,148 @@
+//! The direct transport: HTTP/1.1 on sockets of our own, for speed.
+//!
+//! A request is written and its answer read by the task of the virtual user itself: no queue, no task and no lock lie between a
+//! script and its socket. What arrives is read into memory that all virtual users of a thread share, and taken in on the spot
+//! ([`receiver::Receiver`]), so that a connection that waits holds no buffer.
+//!
+//! One request at a time on a connection, and no hidden retry: a kept connection that the target has closed is noticed before
+//! it is used ([`pool::Pool`]), and what fails after that is a failure. HTTP/2 and proxies are reqwest's.
+
+mod chunks;
+mod connect;
+mod converse;
+mod head;
+mod outgoing;
+mod pool;
+mod receiver;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::Url;
+
+use self::pool::Pool;
+use super::Shared;
+use super::connect_watch::Marks;
+use super::exchange::{Exchange, Failure};
+use super::hop::Hop;
+use super::lanes::Lanes;
+use super::request::Request;
+
+/// The connections of one virtual user.
+#[derive(Debug)]
+pub struct DirectTransport {
+    shared: Arc<Shared>,
+    lanes: Lanes,
+    pool: Pool,
+    tls: OnceCell<Tls>,
+}
+
+/// A connector that can be shown.
+struct Tls(TlsConnector);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl DirectTransport {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let lanes = Lanes::new(shared.options.max_connections_per_host);
+        Self { shared, lanes, pool: Pool::default(), tls: OnceCell::new() }
+    }
+
+    /// Builds what requests to addresses like `url` need, short of connections.
+    pub fn prepare(&self, url: &Url) {
+        if url.scheme() == "https" {
+            self.tls();
+        }
+    }
+
+    /// Closes what is kept open; requests under way go on. The next request connects anew.
+    pub fn close_connections(&self) {
+        self.pool.close();
+    }
+
+    /// Sends one request and reads its answer to the end; see
+    /// [`VuTransport::send`](super::VuTransport::send).
+    pub(super) async fn send(&self, request: &Request) -> Exchange {
+        let started_at = Instant::now();
+        let mut attempt = Attempt::new(request, started_at, &self.shared);
+        let deadline = started_at + request.timeout;
+        match timeout_at(deadline, self.run(request, &mut attempt)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => attempt.hop.fail(failure),
+            Err(_) => attempt.hop.cut_off(),
+        }
+        attempt.finish(started_at)
+    }
+
+    async fn run(&self, request: &Request, attempt: &mut Attempt) -> Result<(), Failure> {
+        self.shared.check_reach(&request.url)?;
+        // Given back after the connection is, so that whoever waits for the lane finds it.
+        let _lane = self.lanes.enter(&request.url).await;
+        let mut connection = match self.pool.take(&request.url) {
+            Some(connection) => connection,
+            None => self.open(&request.url, &mut attempt.marks).await?,
+        };
+        attempt.peer = Some(connection.peer);
+        let options = &self.shared.options;
+        let is_reusable =
+            converse::converse(&mut connection.stream, request, attempt, options).await?;
+        if is_reusable && options.keep_alive {
+            self.pool.put(connection);
+        }
+        Ok(())
+    }
+
+    /// The TLS settings of this virtual user, made at the first use.
+    fn tls(&self) -> &TlsConnector {
+        &self
+            .tls
+            .get_or_init(|| {
+                let mut config = self.shared.tls.for_virtual_user();
+                // Whatever the run may speak elsewhere: this transport speaks nothing else.
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                Tls(Arc::new(config).into())
+            })
+            .0
+    }
+}
+
+/// One exchange in the making, and what is seen of its connection.
+#[derive(Debug)]
+struct Attempt {
+    hop: Hop,
+    marks: Marks,
+    peer: Option<SocketAddr>,
+    /// When the last byte of the request was taken by the system.
+    written_at: Option<Instant>,
+}
+
+impl Attempt {
+    fn new(request: &Request, started_at: Instant, shared: &Shared) -> Self {
+        let hop = Hop::new(request, started_at, &shared.options);
+        Self { hop, marks: Marks::default(), peer: None, written_at: None }
+    }
+
+    fn finish(mut self, started_at: Instant) -> Exchange {
+        let done_at = Instant::now();
+        let sent_at = self.hop.sent_at();
+        let mut stages = self.marks.timings(started_at, sent_at.unwrap_or(done_at));
+        stages.sending =
+            sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
+        self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));
+        let mut exchange = self.hop.finish(done_at, stages);
+        exchange.new_connection = self.marks.connected();
+        exchange
+    }
+}

@@ -1,0 +1,148 @@
+//! A request as bytes on their way out.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::task::{Context, Poll, ready};
+
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, USER_AGENT};
+use url::Position;
+
+use super::super::request::Request;
+use super::head::{is_word, tokens};
+use super::stream::Stream;
+
+/// Bodies up to this length, in bytes, are written along with the head: copying them costs less than a second write.
+const MAX_JOINED: usize = 16 * 1024;
+
+/// Buffers up to this size, in bytes, are kept for the next request of the thread.
+const MAX_SPARE: usize = 64 * 1024;
+
+thread_local! {
+    /// The buffer of the last request of this thread. A request is most often written at once, so that one is enough.
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The bytes of one request and how far they are written.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    /// The head, and the body if it is short.
+    first: Vec<u8>,
+    /// The body if it is long, or held back.
+    rest: &'a [u8],
+    /// How many bytes may be written now: with `Expect: 100-continue` the body waits to be asked for.
+    released: usize,
+    written: usize,
+    is_flushed: bool,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The bytes of `request`, which may name a user agent of its own.
+    pub(super) fn new(request: &'a Request, user_agent: &str) -> Self {
+        let mut first = SPARE.take();
+        first.clear();
+        write_head(&mut first, request, user_agent);
+        let expects = |token| is_word(token, b"100-continue");
+        let is_held = request.headers.get_all(EXPECT).iter().flat_map(tokens).any(expects);
+        let is_joined = !is_held && request.body.len() <= MAX_JOINED;
+        if is_joined {
+            first.extend_from_slice(&request.body);
+        }
+        let rest = if is_joined { &[] } else { &request.body[..] };
+        let released = first.len() + if is_held { 0 } else { rest.len() };
+        Self { first, rest, released, written: 0, is_flushed: false }
+    }
+
+    /// Whether the body waits for the target to ask for it.
+    pub(super) fn is_held(&self) -> bool {
+        self.released < self.len()
+    }
+
+    /// Lets the body go.
+    pub(super) fn release(&mut self) {
+        self.released = self.len();
+    }
+
+    /// Bytes of the request, head and body.
+    pub(super) fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    /// Whether the system has taken every byte.
+    pub(super) fn is_written(&self) -> bool {
+        self.is_flushed
+    }
+
+    /// Writes as much as goes; ready when all that may be is written.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Stream,
+    ) -> Poll<io::Result<()>> {
+        while self.written < self.released {
+            let unsent = match self.first.get(self.written..) {
+                Some(unsent) if !unsent.is_empty() => unsent,
+                _ => &self.rest[self.written - self.first.len()..],
+            };
+            match ready!(stream.poll_write(cx, unsent))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.written += count,
+            }
+        }
+        ready!(stream.poll_flush(cx))?;
+        self.is_flushed = !self.is_held();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Outgoing<'_> {
+    fn drop(&mut self) {
+        if self.first.capacity() <= MAX_SPARE {
+            // At the end of the thread there is nothing left to give it back to.
+            let _ = SPARE.try_with(|spare| spare.replace(std::mem::take(&mut self.first)));
+        }
+    }
+}
+
+/// Writes the request line and the header block.
+///
+/// The framing headers are the client's to write: one of the script's own would contradict the body. The headers that the
+/// script does not give are those that reqwest sends.
+fn write_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
+    let url = &request.url;
+    let headers = &request.headers;
+    out.extend_from_slice(request.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    if !headers.contains_key(HOST) {
+        put(out, "host", url[Position::BeforeHost..Position::AfterPort].as_bytes());
+    }
+    for (name, value) in headers {
+        if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
+            put(out, name.as_str(), value.as_bytes());
+        }
+    }
+    put_missing(out, headers, user_agent);
+    if !request.body.is_empty() {
+        // Writing to memory does not fail.
+        let _ = write!(out, "content-length: {}\r\n", request.body.len());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn put_missing(out: &mut Vec<u8>, headers: &HeaderMap, user_agent: &str) {
+    if !headers.contains_key(USER_AGENT) {
+        put(out, "user-agent", user_agent.as_bytes());
+    }
+    if !headers.contains_key(ACCEPT) {
+        put(out, "accept", b"*/*");
+    }
+}
+
+fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

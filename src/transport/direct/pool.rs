@@ -1,0 +1,72 @@
+//! Connections that wait for the next request of their virtual user.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+
+use url::Url;
+
+use super::super::options::MAX_IDLE_PER_HOST;
+use super::super::origin::Origin;
+use super::stream::Stream;
+
+/// Idle connections kept for all hosts together; the one that waits longest goes first.
+const MAX_IDLE: usize = 64;
+
+/// An open connection and where it leads.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) peer: SocketAddr,
+    pub(super) origin: Origin,
+    /// Of [`Pool::generation`] when it was opened.
+    pub(super) generation: u32,
+}
+
+/// The idle connections of one virtual user, the one used last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: RefCell<Vec<Connection>>,
+    generation: Cell<u32>,
+}
+
+impl Pool {
+    /// The connection to the origin of `url` that was used last, if it is still good. Others that are not are closed on the
+    /// way.
+    pub(super) fn take(&self, url: &Url) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        loop {
+            let index = idle.iter().rposition(|connection| connection.origin.serves(url))?;
+            let mut connection = idle.remove(index);
+            if connection.stream.is_quiet() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps `connection` for the next request, unless all were closed since it was opened.
+    pub(super) fn put(&self, connection: Connection) {
+        if connection.generation != self.generation.get() {
+            return;
+        }
+        let mut idle = self.idle.borrow_mut();
+        let is_same = |known: &&Connection| known.origin == connection.origin;
+        if idle.iter().filter(is_same).count() >= MAX_IDLE_PER_HOST {
+            return;
+        }
+        if idle.len() >= MAX_IDLE {
+            idle.remove(0);
+        }
+        idle.push(connection);
+    }
+
+    /// Closes the idle ones, and later those that are in use.
+    pub(super) fn close(&self) {
+        self.generation.set(self.generation.get().wrapping_add(1));
+        self.idle.take();
+    }
+
+    /// What connections opened now are marked with.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+}

@@ -1,0 +1,32 @@
+//! The tests of this room again, on the direct transport: what can be seen from outside is the same.
+#![expect(clippy::duplicate_mod, reason = "one suite for both transports is the point of it")]
+
+#[path = "connecting.rs"]
+mod connecting;
+#[path = "faults.rs"]
+mod faults;
+#[path = "reach.rs"]
+mod reach;
+mod reuse;
+#[path = "sessions.rs"]
+mod sessions;
+#[path = "tls.rs"]
+mod tls;
+
+use super::{fault_server, get, good, kind, tls_server};
+use crate::transport::{TransportChoice, TransportFactory, TransportOptions, VuTransport};
+
+/// Default options on the direct transport.
+fn options() -> TransportOptions {
+    TransportOptions { transport: TransportChoice::Direct, ..TransportOptions::default() }
+}
+
+fn transport() -> VuTransport {
+    with(|_| ())
+}
+
+fn with(change: impl FnOnce(&mut TransportOptions)) -> VuTransport {
+    let mut options = options();
+    change(&mut options);
+    TransportFactory::new(options).unwrap().connect_set()
+}

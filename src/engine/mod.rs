@@ -34,6 +34,7 @@ mod worker;
 pub use dry::{DryCheck, DryError, DryEvent, DryReport, DryRequest, dry_run};
 pub use error::EngineError;
 pub use leg::LegIndex;
+pub use recorder::Recorder;
 pub use run::{Run, RunConfig, RunMessage};
 pub use steer::Steering;
 pub use stop::StopLevel;

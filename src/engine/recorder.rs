@@ -30,7 +30,7 @@ const KEEP_LOG_LINES: usize = 100;
 
 /// Where samples of one worker accumulate.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub struct Recorder {
     worker_index: usize,
     clock: RunClock,
     open: RefCell<Open>,
@@ -65,7 +65,9 @@ struct Open {
 }
 
 impl Recorder {
-    pub(super) fn new(worker_index: usize, clock: RunClock) -> Self {
+    /// An empty one for the worker of this index, 0-based; offsets are from the zero of `clock`.
+    #[must_use]
+    pub fn new(worker_index: usize, clock: RunClock) -> Self {
         Self {
             worker_index,
             clock,
@@ -102,14 +104,14 @@ impl Recorder {
     }
 
     /// A request goes to the transport.
-    pub(super) fn sent(&self) {
+    pub fn sent(&self) {
         self.add_up_flight();
         self.open.borrow_mut().sent += 1;
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
     /// A request that was sent ended at `done`, a moment ago: its body may have been decompressed since.
-    pub(super) fn landed(&self, done: Duration) {
+    pub fn landed(&self, done: Duration) {
         self.add_up_flight();
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
         let since = self.in_flight_until.get().saturating_sub(done);
@@ -117,7 +119,7 @@ impl Recorder {
     }
 
     /// The sample of a request that has landed. `exemplar` is made only when it is kept.
-    pub(super) fn request(
+    pub fn request(
         &self,
         labels: Labels,
         sample: &RequestSample,
@@ -224,7 +226,7 @@ impl Recorder {
     }
 
     /// Closes the window and opens the next.
-    pub(super) fn take(&self) -> Window {
+    pub fn take(&self) -> Window {
         self.add_up_flight();
         let open = self.open.take();
         Window {

@@ -12,6 +12,8 @@ mod cli;
 mod interop;
 /// How runs begin and end: kills, broken scripts, services started for a run.
 mod lifecycle;
+/// The comparison with other tools.
+mod peers;
 /// What is said after a spike.
 mod recovery;
 /// Runs kept, shown again, compared and deleted; the record against its schema.

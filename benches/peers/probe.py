@@ -208,7 +208,8 @@ def window(seen: dict, settle_s: float, measured_s: float) -> tuple[int, float, 
     first = round(settle_s / width_s)
     last = min(round((settle_s + measured_s) / width_s), len(seen["buckets"]) - 1)
     if last - first < 0.5 * measured_s / width_s:
-        raise Failed(f"its load lasted only {len(seen['buckets']) * width_s:.1f} s")
+        lasted = f"{len(seen['buckets']) * width_s:.1f} s"
+        raise Failed(f"its load lasted only {lasted}, with {seen['requests']} requests")
     origin = seen["origin_ns"] / 1e9
     requests = sum(seen["buckets"][first:last])
     return requests, origin + first * width_s, origin + last * width_s
@@ -221,7 +222,7 @@ def measure(tool, job: Job, cores: tuple[int, int], target: Target, span: tuple[
     told = tool.read(job, printed)
     requests, begin, end = window(seen, *span)
     if requests == 0:
-        raise Failed("the target received nothing while it was measured")
+        raise Failed(f"the target received {seen['requests']} requests, and none while it was measured")
     sample = Sample(
         throughput_per_s=requests / (end - begin),
         cpu_us_per_request=course.used(course.tool_s, begin, end) / requests * 1e6,

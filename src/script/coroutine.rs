@@ -13,19 +13,20 @@
 )]
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corosensei::stack::{DefaultStack, Stack};
+use corosensei::stack::Stack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::HttpCall;
 use super::reply::HttpReply;
+use super::stacks::{self, TaskStack};
 use super::user::User;
 use crate::clock::RunClock;
 use crate::units;
@@ -42,8 +43,6 @@ const OPERATIONS_PER_LOOK: u64 = 1 << 12;
 const FAIR_SLICE: Duration = Duration::from_millis(10);
 /// Operations allowed to a script's top level, some seconds of computing.
 const MAX_TOP_LEVEL_OPERATIONS: u64 = 50_000_000;
-/// Stacks kept for reuse by each thread.
-const KEPT_STACKS: usize = 4096;
 
 /// What a running script may take.
 #[derive(Debug, Clone, Copy)]
@@ -101,13 +100,15 @@ pub enum Step {
     Panicked(String),
 }
 
-type Body = Coroutine<Resumption, Operation, Result<Dynamic, Box<EvalAltResult>>, DefaultStack>;
+type Body = Coroutine<Resumption, Operation, Result<Dynamic, Box<EvalAltResult>>, TaskStack>;
 
 /// What host functions can reach of the task that runs on this thread.
 struct Running {
     user: Rc<User>,
     yielder: Cell<*const Yielder<Resumption, Operation>>,
     stack_limit: usize,
+    /// The lowest address of its stack that was seen in use.
+    deepest: Cell<usize>,
     clock: RunClock,
     max_busy: Duration,
     /// When the script was last suspended for anything, fairness excepted.
@@ -129,7 +130,6 @@ impl std::fmt::Debug for Task {
 
 thread_local! {
     static CURRENT: Cell<*const Running> = const { Cell::new(ptr::null()) };
-    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A stack could not be had.
@@ -144,24 +144,10 @@ impl StackError {
     /// A way out.
     #[must_use]
     pub fn hint(&self) -> &'static str {
-        "each virtual user that waits inside a task takes two memory mappings; raise the limit with \
-         `sysctl vm.max_map_count=1048576`, or run fewer virtual users"
+        "each virtual user that waits inside a task needs a stack; give them less with `--vu-stack 256k`, run fewer of \
+         them, or allow the process more: memory mappings (`sysctl vm.max_map_count`), address space (`ulimit -v`, or \
+         `sysctl vm.overcommit_memory` when that is 2)"
     }
-}
-
-fn take_stack(bytes: usize) -> Result<DefaultStack, StackError> {
-    if let Some(stack) = STACKS.with_borrow_mut(Vec::pop) {
-        return Ok(stack);
-    }
-    DefaultStack::new(bytes).map_err(|source| StackError { source })
-}
-
-fn keep_stack(stack: DefaultStack) {
-    STACKS.with_borrow_mut(|kept| {
-        if kept.len() < KEPT_STACKS {
-            kept.push(stack);
-        }
-    });
 }
 
 impl Task {
@@ -175,8 +161,10 @@ impl Task {
         clock: RunClock,
         body: impl FnOnce() -> Result<Dynamic, Box<EvalAltResult>> + 'static,
     ) -> Result<Self, StackError> {
-        let stack = take_stack(limits.stack_bytes.max(MIN_STACK_BYTES))?;
+        let stack = stacks::take(limits.stack_bytes.max(MIN_STACK_BYTES))
+            .map_err(|source| StackError { source })?;
         let stack_limit = stack.limit().get();
+        let stack_base = stack.base().get();
         let body = Coroutine::with_stack(stack, move |yielder, _: Resumption| {
             if let Some(running) = current() {
                 running.yielder.set(yielder);
@@ -188,6 +176,7 @@ impl Task {
             user,
             yielder: Cell::new(ptr::null()),
             stack_limit,
+            deepest: Cell::new(stack_base),
             clock,
             max_busy: limits.max_busy,
             busy_since: Cell::new(now),
@@ -227,7 +216,9 @@ impl Task {
         if let Some(body) = self.body.take()
             && body.done()
         {
-            keep_stack(body.into_stack());
+            let stack = body.into_stack();
+            let depth = stack.base().get() - self.running.deepest.get();
+            stacks::give_back(stack, depth);
         }
     }
 }
@@ -301,6 +292,9 @@ pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Optio
     };
     let mark = 0_u8;
     let here = ptr::from_ref(black_box(&mark)) as usize;
+    if here > running.stack_limit && here < running.deepest.get() {
+        running.deepest.set(here);
+    }
     if here < running.stack_limit + STACK_MARGIN_BYTES && here > running.stack_limit {
         return Some(
             "the call stack is too deep: look for a function that calls itself without an end"

@@ -6,7 +6,7 @@
 //! engine does the work on its own stack and resumes it with a [`Resumption`]. That pair is the port to the engine: this
 //! room knows no transport, no scheduler and no clock but the run's.
 //!
-//! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine`, `host/*` (what
+//! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine` and its `stacks`, `host/*` (what
 //! scripts can call), `import`, `options`, `lint`, `compile`, `runtime`.
 
 pub mod call;
@@ -21,6 +21,7 @@ mod lint;
 mod options;
 pub mod reply;
 pub mod runtime;
+mod stacks;
 pub mod user;
 pub(crate) mod value;
 

@@ -85,7 +85,7 @@ const CRATES: &[(&str, Home)] = &[
     ("hyper", In(&["src/control/"])),
     ("hyper_util", In(&["src/control/"])),
     ("indicatif", In(&["src/cli/progress.rs", "src/cli/progress/", "src/cli/printer.rs"])),
-    ("libc", In(&["src/transport/"])),
+    ("libc", In(&["src/script/stacks.rs", "src/transport/"])),
     ("miette", In(&["src/cli/"])),
     ("procfs", In(&["src/watch/"])),
     (
@@ -105,7 +105,7 @@ const CRATES: &[(&str, Home)] = &[
     ("rlimit", In(&["src/cli/"])),
     ("rusqlite", In(&["src/store/"])),
     ("rust_embed", In(&["src/control/"])),
-    ("rustix", In(&["src/cli/", "src/engine/timer/"])),
+    ("rustix", In(&["src/cli/", "src/engine/timer/", "src/script/stacks.rs"])),
     ("rustls", In(&["src/transport/"])),
     ("rustls_native_certs", In(&["src/transport/"])),
     ("rustls_pki_types", In(&["src/transport/"])),

@@ -12,6 +12,9 @@ use crate::engine::vu::VirtualUser;
 use crate::pacing::{self, VuSchedule};
 use crate::plan::{Executor, Scenario, Stage, ThinkTime};
 
+/// Users who begin before the others of their thread have a turn.
+const BEGUN_AT_ONCE: usize = 64;
+
 /// How many iterations a user may begin.
 #[derive(Debug, Clone, Copy)]
 enum Claim {
@@ -22,25 +25,51 @@ enum Claim {
     Own(u64),
 }
 
-pub(super) fn shared_iterations<V: VirtualUser>(
+pub(super) async fn shared_iterations<V: VirtualUser>(
     run: &ScenarioRun<V>,
     users: &mut JoinSet<()>,
     vus: u64,
     iterations: u64,
 ) {
+    begin_all(run, users, vus, Claim::Shared(iterations)).await;
+}
+
+pub(super) async fn per_vu_iterations<V: VirtualUser>(
+    run: &ScenarioRun<V>,
+    users: &mut JoinSet<()>,
+    vus: u64,
+    iterations: u64,
+) {
+    begin_all(run, users, vus, Claim::Own(iterations)).await;
+}
+
+async fn begin_all<V: VirtualUser>(
+    run: &ScenarioRun<V>,
+    users: &mut JoinSet<()>,
+    vus: u64,
+    claim: Claim,
+) {
+    let mut turns = Turns::default();
     for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, Stops::of(run), Claim::Shared(iterations)));
+        users.spawn_local(live(run.clone(), id, Stops::of(run), claim));
+        turns.begun().await;
     }
 }
 
-pub(super) fn per_vu_iterations<V: VirtualUser>(
-    run: &ScenarioRun<V>,
-    users: &mut JoinSet<()>,
-    vus: u64,
-    iterations: u64,
-) {
-    for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, Stops::of(run), Claim::Own(iterations)));
+/// Lets those who are there have their turns while many come: a thousand who begin at once take milliseconds, in which
+/// nothing that is due on their thread would leave.
+#[derive(Debug, Default)]
+struct Turns {
+    begun: usize,
+}
+
+impl Turns {
+    /// Another one has begun.
+    async fn begun(&mut self) {
+        self.begun += 1;
+        if self.begun.is_multiple_of(BEGUN_AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -78,7 +107,7 @@ pub(super) async fn changing_vus<V: VirtualUser>(
     loop {
         let told = run.helm.now().users;
         if let Some(vus) = told {
-            crowd.becomes(users, vus, Ids::Extra);
+            crowd.becomes(users, vus, Ids::Extra).await;
         }
         let planned = changes.peek().copied().filter(|_| told.is_none());
         let next = planned.map_or(end, |(at, _)| scenario.start_time + at);
@@ -90,7 +119,7 @@ pub(super) async fn changing_vus<V: VirtualUser>(
         }
         let Some((_, vus)) = planned else { return };
         changes.next();
-        crowd.becomes(users, vus, Ids::Planned);
+        crowd.becomes(users, vus, Ids::Planned).await;
         while users.try_join_next().is_some() {}
     }
 }
@@ -117,11 +146,12 @@ struct Crowd<'a, V> {
 
 impl<V: VirtualUser> Crowd<'_, V> {
     /// Lets users come or go until there are `vus` of all workers.
-    fn becomes(&mut self, users: &mut JoinSet<()>, vus: u64, ids: Ids) {
+    async fn becomes(&mut self, users: &mut JoinSet<()>, vus: u64, ids: Ids) {
         let (run, shard) = (self.run, self.run.shard);
         for stop in self.alive.drain(self.alive.len().min(shard.share(vus) as usize)..) {
             stop.raise(StopLevel::Graceful);
         }
+        let mut turns = Turns::default();
         for place in (self.present..vus).filter(|place| place % shard.count == shard.index) {
             let leave = Stop::within(run.stop.clone());
             self.alive.push(leave.clone());
@@ -135,6 +165,7 @@ impl<V: VirtualUser> Crowd<'_, V> {
                 let stops = Stops { leave, cut: run.stop.clone() };
                 users.spawn_local(live(run.clone(), id, stops, Claim::Unlimited));
             }
+            turns.begun().await;
         }
         if ids == Ids::Planned {
             self.come += vus.saturating_sub(self.present);

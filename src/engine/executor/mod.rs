@@ -83,11 +83,11 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
             closed::changing_vus(&run, &mut users, scenario).await;
         }
         Executor::SharedIterations { vus, iterations, max_duration } => {
-            closed::shared_iterations(&run, &mut users, *vus, *iterations);
+            closed::shared_iterations(&run, &mut users, *vus, *iterations).await;
             wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
         }
         Executor::PerVuIterations { vus, iterations, max_duration } => {
-            closed::per_vu_iterations(&run, &mut users, *vus, *iterations);
+            closed::per_vu_iterations(&run, &mut users, *vus, *iterations).await;
             wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
         }
         Executor::ConstantArrivalRate { pre_allocated_vus, max_vus, .. }

@@ -7,10 +7,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use rhaid::clock::RunClock;
 use rhaid::engine::Recorder;
+use rhaid::metric::Exemplar;
+use rhaid::metric::labels::LabelParts;
 use rhaid::metric::sink::{RequestSample, RequestTimes};
-use rhaid::metric::{Exemplar, Labels};
 use rhaid::script::{
     HttpCall, HttpReply, LoadOptions, Operation, Resumption, Script, ScriptHost, ScriptLimits,
     Step, TaskEnd, User, UserSeed,
@@ -51,7 +54,7 @@ impl OneTask {
             .expect("it was compiled before");
         let recorder = Rc::new(Recorder::new(0, clock));
         let seed = UserSeed { id: 1, scenario: "default".into(), seed: SEED, tags: Arc::from([]) };
-        let base = url::Url::parse(TARGET).ok();
+        let base = url::Url::parse(TARGET).ok().map(Arc::new);
         let user = Rc::new(User::new(seed, base, true, recorder.clone()));
         Self { host, user, recorder, clock, function: "journey".into() }
     }
@@ -82,9 +85,8 @@ impl OneTask {
     /// Answers at once and notes the request as the engine does.
     fn answer(&self, call: &HttpCall) -> HttpReply {
         let begun = self.clock.now();
-        self.recorder.sent();
+        self.recorder.sent(begun);
         let done = self.clock.now();
-        self.recorder.landed(done);
         let waiting = Duration::from_micros(200);
         let sample = RequestSample {
             intended: begun,
@@ -99,27 +101,30 @@ impl OneTask {
             bytes_sent: 120,
             bytes_received: 200,
         };
-        let labels = Labels {
-            name: call.name.clone(),
-            method: call.method.clone(),
+        let place = self.user.place();
+        let labels = LabelParts {
+            name: &call.name,
+            method: &call.method,
             status: 200,
-            task: self.user.task(),
+            task: &place.task,
             scenario: self.user.scenario(),
-            phase: self.user.phase(),
-            group: call.group.clone(),
-            tags: call.tags.clone(),
+            phase: &place.phase,
+            group: &call.group,
+            tags: &call.tags,
         };
-        self.recorder.request(labels, &sample, || exemplar(&sample));
+        self.recorder.request(&labels, &sample, || exemplar(&sample));
         HttpReply {
             status: 200,
             ok: true,
-            url: call.url.to_string(),
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            url: Some(call.url.clone()),
+            headers: [(CONTENT_TYPE, HeaderValue::from_static("application/json"))]
+                .into_iter()
+                .collect(),
             body: Bytes::from_static(BODY),
             time: waiting,
             times: sample.times,
             failure: None,
-            step: (*call.name).into(),
+            step: call.name.clone(),
         }
     }
 }

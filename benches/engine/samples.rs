@@ -68,9 +68,8 @@ pub(crate) fn window(worker_index: usize, requests: u64) -> Window {
     let labels: Vec<Labels> = (0..STEPS).map(labels).collect();
     for (number, labels) in (0..requests).zip(labels.iter().cycle()) {
         let sample = sample(number);
-        recorder.sent();
-        recorder.landed(sample.done);
-        recorder.request(labels.clone(), &sample, || exemplar(&sample));
+        recorder.sent(sample.begun);
+        recorder.request(&labels.parts(), &sample, || exemplar(&sample));
     }
     recorder.take()
 }

@@ -17,6 +17,7 @@
 //! `JoinSet`; reading a clock other than the run's. To add an executor: a variant in `plan::Executor`, its arithmetic in
 //! `pacing`, a function in `executor/` and its case in `executor::run_scenario`.
 
+mod cells;
 pub mod dry;
 pub mod error;
 mod executor;

@@ -1,18 +1,20 @@
 //! One worker's observations since it last handed over. Single-threaded: no lock, no channel, nothing that can be full.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cells::{Cells, Sought, address, is_same, mixed};
 use super::dry::{DryCheck, DryEvent, Trace};
 use crate::clock::RunClock;
-use crate::metric::labels::MAX_SERIES;
+use crate::metric::labels::{LabelParts, MAX_SERIES};
 use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
 use crate::metric::window::{Arrivals, IterationLabels, MetricLabels, RequestCell, TimeAccount};
 use crate::metric::{
     CheckStats, CustomSink, Exemplar, IterationStats, Labels, MetricKind, RequestStats, Window,
 };
+use crate::script::user::Place;
 use crate::script::{Observer, User};
 
 /// Series and seconds kept apart in one window: late requests of many seconds may end in one.
@@ -48,14 +50,14 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Open {
     sent: u64,
-    requests: HashMap<(u32, Labels), RequestStats>,
-    arrivals: BTreeMap<u32, Arrivals>,
-    /// Time in flight and the most at once, by second.
-    in_flight: BTreeMap<u32, (Duration, u64)>,
+    requests: Cells<(u32, Labels), RequestStats>,
+    arrivals: BySecond<Arrivals>,
+    /// Time in flight and the most at once.
+    in_flight: BySecond<(Duration, u64)>,
     time: TimeAccount,
-    iterations: HashMap<IterationLabels, IterationStats>,
-    checks: HashMap<MetricLabels, CheckStats>,
-    customs: HashMap<MetricLabels, CustomSink>,
+    iterations: Cells<IterationLabels, IterationStats>,
+    checks: Cells<MetricLabels, CheckStats>,
+    customs: Cells<MetricLabels, CustomSink>,
     errors: HashMap<ErrorKey, ErrorStats>,
     slowest: Vec<Exemplar>,
     failing: Vec<Exemplar>,
@@ -103,49 +105,55 @@ impl Recorder {
         self.trace.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
-    /// A request goes to the transport.
-    pub fn sent(&self) {
-        self.add_up_flight();
+    /// A request goes to the transport now.
+    pub fn sent(&self, now: Duration) {
+        self.add_up_flight(now);
         self.open.borrow_mut().sent += 1;
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
-    /// A request that was sent ended at `done`, a moment ago: its body may have been decompressed since.
-    pub fn landed(&self, done: Duration) {
-        self.add_up_flight();
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        let since = self.in_flight_until.get().saturating_sub(done);
-        self.open.borrow_mut().time.in_flight_s -= since.as_secs_f64();
-    }
-
-    /// The sample of a request that has landed. `exemplar` is made only when it is kept.
+    /// The sample of a request that was sent and has ended, a moment ago: its body may have been decompressed since.
+    /// `exemplar` is made only when it is kept.
     pub fn request(
         &self,
-        labels: Labels,
+        labels: &LabelParts<'_>,
         sample: &RequestSample,
         exemplar: impl FnOnce() -> Exemplar,
     ) {
-        let mut open = self.open.borrow_mut();
+        self.add_up_flight(sample.done);
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        // What was added up meanwhile counted it still.
+        let since = self.in_flight_until.get().saturating_sub(sample.done);
+        let open = &mut *self.open.borrow_mut();
+        open.time.in_flight_s -= since.as_secs_f64();
         open.time.transport_s += sample.done.saturating_sub(sample.begun).as_secs_f64();
-        let cell = (second_of(sample.intended), labels);
-        if open.requests.len() >= MAX_CELLS && !open.requests.contains_key(&cell) {
-            open.overflowed += 1;
-            open.requests.entry((cell.0, cell.1.overflow())).or_default().record(sample);
-        } else {
-            open.requests.entry(cell).or_default().record(sample);
+        let sought = SoughtSeries { second: second_of(sample.intended), labels };
+        match open.requests.of(&sought, MAX_CELLS, RequestStats::default) {
+            Some(stats) => stats.record(sample),
+            None => {
+                open.overflowed += 1;
+                let folded = labels.to_labels().overflow();
+                let sought = SoughtSeries { labels: &folded.parts(), ..sought };
+                let rest = open.requests.of(&sought, usize::MAX, RequestStats::default);
+                rest.expect("without a bound there is room").record(sample);
+            }
         }
         open.keep(sample, exemplar);
     }
 
     /// Adds the time since the last begin or end of a request, second by second.
-    fn add_up_flight(&self) {
-        let (now, count) = (self.clock.now(), self.in_flight.get());
-        let mut from = self.in_flight_until.replace(now);
-        let mut open = self.open.borrow_mut();
+    fn add_up_flight(&self, now: Duration) {
+        let count = self.in_flight.get();
+        let mut from = self.in_flight_until.get();
+        if now <= from {
+            return;
+        }
+        self.in_flight_until.set(now);
+        let open = &mut *self.open.borrow_mut();
         while from < now && count > 0 {
             let second = second_of(from);
             let until = now.min(Duration::from_secs(u64::from(second) + 1));
-            let (time, most) = open.in_flight.entry(second).or_default();
+            let (time, most) = open.in_flight.of(second);
             *time += (until - from) * u32::try_from(count).unwrap_or(u32::MAX);
             *most = count.max(*most);
             open.time.in_flight_s += (until - from).as_secs_f64() * count as f64;
@@ -154,36 +162,36 @@ impl Recorder {
     }
 
     /// Iterations came due at `due`.
-    pub(super) fn planned(&self, labels: IterationLabels, due: Duration, count: u64) {
-        let mut open = self.open.borrow_mut();
-        open.iterations.entry(labels).or_default().planned += count;
-        open.arrivals.entry(second_of(due)).or_default().planned += count;
+    pub(super) fn planned(&self, labels: &IterationParts<'_>, due: Duration, count: u64) {
+        let open = &mut *self.open.borrow_mut();
+        open.iteration(labels).planned += count;
+        open.arrivals.of(second_of(due)).planned += count;
     }
 
     /// Iterations that were due at `due` cannot begin.
-    pub(super) fn dropped(&self, labels: IterationLabels, due: Duration, count: u64) {
-        let mut open = self.open.borrow_mut();
-        open.iterations.entry(labels).or_default().dropped += count;
-        open.arrivals.entry(second_of(due)).or_default().dropped += count;
+    pub(super) fn dropped(&self, labels: &IterationParts<'_>, due: Duration, count: u64) {
+        let open = &mut *self.open.borrow_mut();
+        open.iteration(labels).dropped += count;
+        open.arrivals.of(second_of(due)).dropped += count;
     }
 
     /// An iteration that was due at `due` began.
-    pub(super) fn started(&self, labels: IterationLabels, due: Duration) {
-        let mut open = self.open.borrow_mut();
-        open.iterations.entry(labels).or_default().started += 1;
-        open.arrivals.entry(second_of(due)).or_default().started += 1;
+    pub(super) fn started(&self, labels: &IterationParts<'_>, due: Duration) {
+        let open = &mut *self.open.borrow_mut();
+        open.iteration(labels).started += 1;
+        open.arrivals.of(second_of(due)).started += 1;
     }
 
     /// A started iteration ended after `took`; `record` notes how.
     pub(super) fn ended(
         &self,
-        labels: IterationLabels,
+        labels: &IterationParts<'_>,
         took: Duration,
         record: impl FnOnce(&mut IterationStats),
     ) {
-        let mut open = self.open.borrow_mut();
+        let open = &mut *self.open.borrow_mut();
         open.time.iterations_s += took.as_secs_f64();
-        record(open.iterations.entry(labels).or_default());
+        record(open.iteration(labels));
     }
 
     /// A user waited inside an iteration for as long as the script wanted.
@@ -227,7 +235,7 @@ impl Recorder {
 
     /// Closes the window and opens the next.
     pub fn take(&self) -> Window {
-        self.add_up_flight();
+        self.add_up_flight(self.clock.now());
         let open = self.open.take();
         Window {
             is_within_second: false,
@@ -237,6 +245,7 @@ impl Recorder {
             sent: open.sent,
             requests: open
                 .requests
+                .into_vec()
                 .into_iter()
                 .map(|((second, labels), stats)| RequestCell {
                     labels: Arc::new(labels),
@@ -244,17 +253,18 @@ impl Recorder {
                     stats,
                 })
                 .collect(),
-            arrivals: open.arrivals.into_iter().collect(),
+            arrivals: open.arrivals.0,
             in_flight_by_second: open
                 .in_flight
+                .0
                 .into_iter()
                 .map(|(second, (time, most))| (second, time, most))
                 .collect(),
             time: open.time,
             busy: Duration::ZERO,
-            iterations: open.iterations.into_iter().collect(),
-            checks: open.checks.into_iter().collect(),
-            customs: open.customs.into_iter().collect(),
+            iterations: open.iterations.into_vec(),
+            checks: open.checks.into_vec(),
+            customs: open.customs.into_vec(),
             errors: open.errors.into_iter().collect(),
             exemplars: open.slowest.into_iter().chain(open.failing).collect(),
             logs: open.logs,
@@ -269,6 +279,11 @@ impl Recorder {
 }
 
 impl Open {
+    fn iteration(&mut self, labels: &IterationParts<'_>) -> &mut IterationStats {
+        let found = self.iterations.of(labels, usize::MAX, IterationStats::default);
+        found.expect("without a bound there is room")
+    }
+
     fn keep(&mut self, sample: &RequestSample, exemplar: impl FnOnce() -> Exemplar) {
         if sample.failed {
             if self.failing.len() < KEEP_FAILED {
@@ -293,17 +308,123 @@ fn second_of(at: Duration) -> u32 {
     u32::try_from(at.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// The labels under which a user observes something now.
-fn labels_of(user: &User, name: &str) -> Labels {
-    Labels {
-        name: name.into(),
-        method: "".into(),
-        status: 0,
-        task: user.task(),
-        scenario: user.scenario(),
-        phase: user.phase(),
-        group: user.group(),
-        tags: user.tags(),
+/// What happened in which second, in the order of the seconds. All but a few notes are about the last one.
+#[derive(Debug, Default)]
+struct BySecond<T>(Vec<(u32, T)>);
+
+impl<T: Default> BySecond<T> {
+    fn of(&mut self, second: u32) -> &mut T {
+        let place = match self.0.last() {
+            Some((last, _)) if *last == second => self.0.len() - 1,
+            _ => self.0.binary_search_by_key(&second, |(known, _)| *known).unwrap_or_else(|at| {
+                self.0.insert(at, (second, T::default()));
+                at
+            }),
+        };
+        &mut self.0[place].1
+    }
+}
+
+/// The series of a request in one second.
+struct SoughtSeries<'a> {
+    second: u32,
+    labels: &'a LabelParts<'a>,
+}
+
+impl Sought<(u32, Labels)> for SoughtSeries<'_> {
+    fn mark(&self) -> u64 {
+        let LabelParts { name, status, task, phase, group, .. } = self.labels;
+        let mark = mixed(u64::from(self.second), u64::from(*status));
+        [name, task, phase, group].into_iter().fold(mark, |mark, part| mixed(mark, address(part)))
+    }
+
+    fn is(&self, (second, key): &(u32, Labels)) -> bool {
+        let sought = self.labels;
+        self.second == *second
+            && sought.status == key.status
+            && is_same(sought.name, &key.name)
+            && is_same(sought.method, &key.method)
+            && is_same(sought.task, &key.task)
+            && is_same(sought.scenario, &key.scenario)
+            && is_same(sought.phase, &key.phase)
+            && is_same(sought.group, &key.group)
+            && is_same(sought.tags, &key.tags)
+    }
+
+    fn to_key(&self) -> (u32, Labels) {
+        (self.second, self.labels.to_labels())
+    }
+}
+
+/// The labels of iterations whose strings somebody else holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IterationParts<'a> {
+    pub(super) scenario: &'a Arc<str>,
+    pub(super) task: &'a Arc<str>,
+    pub(super) phase: &'a Arc<str>,
+}
+
+impl Sought<IterationLabels> for IterationParts<'_> {
+    fn mark(&self) -> u64 {
+        mixed(mixed(address(self.scenario), address(self.task)), address(self.phase))
+    }
+
+    fn is(&self, key: &IterationLabels) -> bool {
+        is_same(self.scenario, &key.scenario)
+            && is_same(self.task, &key.task)
+            && is_same(self.phase, &key.phase)
+    }
+
+    fn to_key(&self) -> IterationLabels {
+        IterationLabels {
+            scenario: self.scenario.clone(),
+            task: self.task.clone(),
+            phase: self.phase.clone(),
+        }
+    }
+}
+
+/// A metric that a user observes where it is now.
+struct SoughtMetric<'a> {
+    metric: &'a str,
+    /// The name of a check, else empty.
+    name: &'a str,
+    scenario: &'a Arc<str>,
+    place: &'a Place,
+}
+
+impl Sought<MetricLabels> for SoughtMetric<'_> {
+    fn mark(&self) -> u64 {
+        // Scripts pass names from the same place again; who makes them up is found by their content.
+        let names = mixed(self.metric.as_ptr().addr() as u64, self.name.as_ptr().addr() as u64);
+        let Place { task, group, phase, .. } = self.place;
+        [task, group, phase].into_iter().fold(names, |mark, part| mixed(mark, address(part)))
+    }
+
+    fn is(&self, MetricLabels { metric, labels }: &MetricLabels) -> bool {
+        let Place { task, tags, group, phase } = self.place;
+        *self.metric == **metric
+            && *self.name == *labels.name
+            && is_same(task, &labels.task)
+            && is_same(self.scenario, &labels.scenario)
+            && is_same(phase, &labels.phase)
+            && is_same(group, &labels.group)
+            && is_same(tags, &labels.tags)
+    }
+
+    fn to_key(&self) -> MetricLabels {
+        let Place { task, tags, group, phase } = self.place;
+        let labels = Labels {
+            name: self.name.into(),
+            method: "".into(),
+            status: 0,
+            task: task.clone(),
+            scenario: self.scenario.clone(),
+            phase: phase.clone(),
+            group: group.clone(),
+            tags: tags.clone(),
+        };
+        MetricLabels { metric: self.metric.into(), labels }
     }
 }
 
@@ -313,24 +434,25 @@ impl Observer for Recorder {
             let (scenario, task) = (user.scenario().to_string(), user.task().to_string());
             DryEvent::Check(DryCheck { scenario, task, name: name.to_owned(), passed })
         });
-        let key = MetricLabels { metric: "checks".into(), labels: labels_of(user, name) };
-        let mut open = self.open.borrow_mut();
-        if open.checks.len() >= MAX_SERIES && !open.checks.contains_key(&key) {
+        let (scenario, place) = (user.scenario(), &*user.place());
+        let sought = SoughtMetric { metric: "checks", name, scenario, place };
+        let open = &mut *self.open.borrow_mut();
+        let Some(stats) = open.checks.of(&sought, MAX_SERIES, CheckStats::default) else {
             open.overflowed += 1;
             return;
-        }
-        let stats = open.checks.entry(key).or_default();
+        };
         if passed { stats.passes += 1 } else { stats.fails += 1 }
     }
 
     fn custom(&self, user: &User, metric: &str, kind: MetricKind, value: CustomValue) {
-        let key = MetricLabels { metric: metric.into(), labels: labels_of(user, "") };
-        let mut open = self.open.borrow_mut();
-        if open.customs.len() >= MAX_SERIES && !open.customs.contains_key(&key) {
+        let (scenario, place) = (user.scenario(), &*user.place());
+        let sought = SoughtMetric { metric, name: "", scenario, place };
+        let open = &mut *self.open.borrow_mut();
+        let Some(sink) = open.customs.of(&sought, MAX_SERIES, || CustomSink::new(kind)) else {
             open.overflowed += 1;
             return;
-        }
-        if !open.customs.entry(key).or_insert_with(|| CustomSink::new(kind)).add(value) {
+        };
+        if !sink.add(value) {
             open.discarded += 1;
         }
     }

@@ -1,7 +1,6 @@
 //! A virtual user that runs script functions over a session of its own.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +16,9 @@ use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
 use super::vu::{IterationEnd, VirtualUser};
 use crate::clock::RunClock;
-use crate::metric::labels::Tags;
+use crate::metric::labels::{LabelParts, Tags};
 use crate::metric::sink::{ErrorSource, RequestSample, RequestTimes};
-use crate::metric::{Exemplar, FailureKind, Labels};
+use crate::metric::{Exemplar, FailureKind};
 use crate::pacing;
 use crate::plan::{HttpSettings, Scenario, ThinkTime};
 use crate::script::call::{CallBody, MultipartField};
@@ -33,6 +32,8 @@ use crate::transport::{Exchange, RedirectPolicy, Request, Session, TransportFact
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) name: Arc<str>,
+    /// The empty name of the task of iterations that have none yet.
+    pub(super) no_task: Arc<str>,
     pub(super) tasks: Vec<Arc<str>>,
     cumulative: Vec<f64>,
     pub(super) on_start: Option<Arc<str>>,
@@ -48,6 +49,7 @@ impl Shape {
         let tags = scenario.tags.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into()));
         Self {
             name: scenario.name.as_str().into(),
+            no_task: "".into(),
             tasks: scenario.tasks.iter().map(|task| task.function.as_str().into()).collect(),
             cumulative: pacing::cumulative_weights(scenario.tasks.iter().map(|task| task.weight)),
             on_start: scenario.on_start.as_deref().map(Into::into),
@@ -66,6 +68,7 @@ impl Shape {
     pub(super) fn of_stage(function: &str) -> Self {
         Self {
             name: function.into(),
+            no_task: "".into(),
             tasks: vec![function.into()],
             cumulative: vec![1.0],
             on_start: None,
@@ -77,10 +80,10 @@ impl Shape {
     }
 
     /// The phase of a moment of the run; the last one takes what comes after it.
-    pub(super) fn phase_at(&self, at: Duration) -> Arc<str> {
+    pub(super) fn phase_at(&self, at: Duration) -> &Arc<str> {
         let last = self.phases.len() - 1;
         let place = self.phases.partition_point(|(_, end)| *end <= at).min(last);
-        self.phases[place].0.clone()
+        &self.phases[place].0
     }
 }
 
@@ -236,7 +239,7 @@ impl ScriptUser {
                 let failure = Some((FailureKind::Other, message));
                 return Resumption::Reply(HttpReply {
                     failure,
-                    step: (*call.name).into(),
+                    step: call.name.clone(),
                     ..HttpReply::default()
                 });
             }
@@ -249,21 +252,20 @@ impl ScriptUser {
         let record = Recording { around: &around, shape: &self.shape, user: &self.user, call };
         let due = Cell::new(self.due);
         let begun = around.clock.now();
-        around.recorder.sent();
+        around.recorder.sent(begun);
         let sent = session.send_observed(request, &policy, |hop| {
             due.set(record.hop(hop, due.get(), false));
-            around.recorder.sent();
+            around.recorder.sent(around.clock.now());
         });
-        let hops = tokio::select! {
+        let last = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Now) => None,
-            hops = sent => Some(hops),
+            last = sent => Some(last),
         };
-        let Some(mut hops) = hops else {
+        let Some(last) = last else {
             record.aborted(due.get(), begun.max(due.get()));
             return Resumption::Aborted;
         };
-        let last = hops.pop().expect("an exchange for each hop, at least one");
         self.due = record.hop(&last, due.get(), true);
         self.user.set_phase(self.shape.phase_at(self.due));
         Resumption::Reply(reply(call, last))
@@ -386,7 +388,6 @@ impl Recording<'_> {
         let unexpected = is_last && self.call.is_failure(status);
         let times = &exchange.timings;
         let done = clock.offset(exchange.done_at);
-        self.around.recorder.landed(done);
         let sample = RequestSample {
             intended,
             sent: clock.offset(exchange.sent_at.unwrap_or(exchange.started_at)),
@@ -408,7 +409,7 @@ impl Recording<'_> {
             bytes_sent: exchange.bytes_sent,
             bytes_received: exchange.bytes_received,
         };
-        let name = if self.call.named || exchange.url == self.call.url {
+        let name = if self.call.named || is_same_url(&exchange.url, &self.call.url) {
             self.call.name.clone()
         } else {
             let target = self.user_target();
@@ -450,7 +451,6 @@ impl Recording<'_> {
     /// Records a request that the end of the run cut off.
     fn aborted(&self, intended: Duration, begun: Duration) {
         let done = self.around.clock.now();
-        self.around.recorder.landed(done);
         let sample = RequestSample {
             intended,
             sent: begun,
@@ -473,19 +473,24 @@ impl Recording<'_> {
 
     fn record(&self, hop: &Hop<'_>, sample: &RequestSample, message: String) {
         let Hop { name, method, url } = *hop;
-        let method =
-            if method == &*self.call.method { self.call.method.clone() } else { method.into() };
-        let labels = Labels {
-            name: name.clone(),
+        let other: Arc<str>;
+        let method = if method == &*self.call.method {
+            &self.call.method
+        } else {
+            other = method.into();
+            &other
+        };
+        let labels = LabelParts {
+            name,
             method,
             status: sample.status,
-            task: self.user.task(),
-            scenario: self.shape.name.clone(),
+            task: &self.user.place().task,
+            scenario: &self.shape.name,
             phase: self.shape.phase_at(sample.intended),
-            group: self.call.group.clone(),
-            tags: self.call.tags.clone(),
+            group: &self.call.group,
+            tags: &self.call.tags,
         };
-        self.around.recorder.request(labels, sample, || Exemplar {
+        self.around.recorder.request(&labels, sample, || Exemplar {
             name: name.to_string(),
             url: shown_url(url),
             task: self.user.task().to_string(),
@@ -503,6 +508,10 @@ impl Recording<'_> {
     fn user_target(&self) -> Option<&str> {
         self.user.target()
     }
+}
+
+fn is_same_url(one: &Arc<url::Url>, other: &Arc<url::Url>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 /// A URL without user, password, query and fragment.
@@ -558,19 +567,10 @@ fn reply(call: &HttpCall, exchange: Exchange) -> HttpReply {
     let status = exchange.status.map_or(0, |status| status.as_u16());
     let time = exchange.service_time();
     let times = exchange.timings;
-    let mut headers: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, value) in &exchange.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let joined = headers.entry(name.as_str()).or_default();
-        if !joined.is_empty() {
-            joined.push_str(", ");
-        }
-        joined.push_str(&value);
-    }
     HttpReply {
         status,
         ok: (200..300).contains(&status),
-        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        headers: exchange.headers,
         time,
         times: RequestTimes {
             blocked: times.blocked,
@@ -582,8 +582,8 @@ fn reply(call: &HttpCall, exchange: Exchange) -> HttpReply {
             receiving: times.receiving,
         },
         failure: exchange.failure.map(|failure| (failure.kind, failure.message)),
-        step: (*call.name).into(),
-        url: exchange.url.into(),
+        step: call.name.clone(),
+        url: Some(exchange.url),
         body: exchange.body,
     }
 }

@@ -67,7 +67,8 @@ pub(super) async fn call(
         ScriptHost::new(shared.script.clone(), clock, shared.limits, shared.stop_now.clone())?;
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
     let shape = Rc::new(Shape::of_stage(function));
-    let base = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok());
+    let base =
+        shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok()).map(Arc::new);
     let seed = UserSeed {
         id: 0,
         scenario: function.into(),

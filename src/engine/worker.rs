@@ -235,7 +235,7 @@ pub(super) fn factory(
 ) -> VuFactory<ScriptUser> {
     let around = around.clone();
     let shape = shape.clone();
-    let base = plan.target.as_deref().and_then(|target| Url::parse(target).ok());
+    let base = plan.target.as_deref().and_then(|target| Url::parse(target).ok()).map(Arc::new);
     let seed = plan.seed;
     let data = data.map(|data| around.host.shared_data(data));
     Rc::new(move |id| {

@@ -34,7 +34,60 @@ pub struct Labels {
     pub tags: Tags,
 }
 
+/// Labels whose strings somebody else holds: nothing is counted up before they are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct LabelParts<'a> {
+    /// See [`Labels::name`].
+    pub name: &'a Arc<str>,
+    /// See [`Labels::method`].
+    pub method: &'a Arc<str>,
+    /// See [`Labels::status`].
+    pub status: u16,
+    /// See [`Labels::task`].
+    pub task: &'a Arc<str>,
+    /// See [`Labels::scenario`].
+    pub scenario: &'a Arc<str>,
+    /// See [`Labels::phase`].
+    pub phase: &'a Arc<str>,
+    /// See [`Labels::group`].
+    pub group: &'a Arc<str>,
+    /// See [`Labels::tags`].
+    pub tags: &'a Tags,
+}
+
+impl LabelParts<'_> {
+    /// Labels of their own.
+    #[must_use]
+    pub fn to_labels(&self) -> Labels {
+        Labels {
+            name: self.name.clone(),
+            method: self.method.clone(),
+            status: self.status,
+            task: self.task.clone(),
+            scenario: self.scenario.clone(),
+            phase: self.phase.clone(),
+            group: self.group.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
 impl Labels {
+    /// The labels as parts.
+    #[must_use]
+    pub fn parts(&self) -> LabelParts<'_> {
+        LabelParts {
+            name: &self.name,
+            method: &self.method,
+            status: self.status,
+            task: &self.task,
+            scenario: &self.scenario,
+            phase: &self.phase,
+            group: &self.group,
+            tags: &self.tags,
+        }
+    }
+
     /// The value of a label by its name in threshold selectors; `None` for an unknown label.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<String> {

@@ -19,7 +19,7 @@ pub struct HttpCall {
     /// Method in capitals.
     pub method: Arc<str>,
     /// Absolute URL.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// Headers in order; later ones of the same name replace earlier ones.
     pub headers: Vec<(String, String)>,
     /// What is sent as the body.

@@ -38,6 +38,8 @@ pub struct Script {
     pub(crate) sources: Arc<Sources>,
     pub(crate) known: Arc<Vec<String>>,
     functions: Vec<(String, usize)>,
+    /// Whether it may import other scripts, at its top level or on the way.
+    pub(crate) may_import: bool,
     wishes: Wishes,
     custom_metrics: Vec<(String, MetricKind)>,
 }
@@ -106,6 +108,7 @@ impl Script {
         }
         Ok(Self {
             file: file.to_owned(),
+            may_import: text.contains("import"),
             text: text.into(),
             context,
             sources: Arc::new(sources),

@@ -111,9 +111,9 @@ struct Running {
     deepest: Cell<usize>,
     clock: RunClock,
     max_busy: Duration,
-    /// When the script was last suspended for anything, fairness excepted.
-    busy_since: Cell<Duration>,
-    slice_since: Cell<Duration>,
+    /// Since when the script computes, as far as somebody has looked: a clock is not read for each resumption.
+    busy_since: Cell<Option<Duration>>,
+    slice_since: Cell<Option<Duration>>,
 }
 
 /// One running call of a script function.
@@ -171,7 +171,6 @@ impl Task {
             }
             body()
         });
-        let now = clock.now();
         let running = Box::new(Running {
             user,
             yielder: Cell::new(ptr::null()),
@@ -179,8 +178,8 @@ impl Task {
             deepest: Cell::new(stack_base),
             clock,
             max_busy: limits.max_busy,
-            busy_since: Cell::new(now),
-            slice_since: Cell::new(now),
+            busy_since: Cell::new(None),
+            slice_since: Cell::new(None),
         });
         Ok(Self { body: Some(body), running })
     }
@@ -190,11 +189,8 @@ impl Task {
     /// # Panics
     /// When the task has already ended.
     pub fn resume(&mut self, with: Resumption) -> Step {
-        let now = self.running.clock.now();
-        if !matches!(with, Resumption::Start) {
-            self.running.busy_since.set(now);
-        }
-        self.running.slice_since.set(now);
+        self.running.busy_since.set(None);
+        self.running.slice_since.set(None);
         let body = self.body.as_mut().expect("a task is not resumed after its end");
         let before = CURRENT.replace(&raw const *self.running);
         let outcome = catch_unwind(AssertUnwindSafe(|| body.resume(with)));
@@ -308,13 +304,13 @@ pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Optio
         return Some(Dynamic::from(RunEnded));
     }
     let now = running.clock.now();
-    if now.saturating_sub(running.busy_since.get()) > running.max_busy {
+    if since(&running.busy_since, now) > running.max_busy {
         let limit = units::show_span(running.max_busy);
         return Some(
             format!("the script computed for {limit} without a request or a pause").into(),
         );
     }
-    if now.saturating_sub(running.slice_since.get()) > FAIR_SLICE {
+    if since(&running.slice_since, now) > FAIR_SLICE {
         let busy_since = running.busy_since.get();
         if suspend(Operation::Yield).is_err() {
             return Some(Dynamic::from(RunEnded));
@@ -322,6 +318,13 @@ pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Optio
         running.busy_since.set(busy_since);
     }
     None
+}
+
+/// Time since the first look after a resumption, which is this one if none is noted.
+fn since(first_look: &Cell<Option<Duration>>, now: Duration) -> Duration {
+    let since = first_look.get().unwrap_or(now);
+    first_look.set(Some(since));
+    now.saturating_sub(since)
 }
 
 /// Time since the start of the run, for the running task; zero at top level.

@@ -2,10 +2,13 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
+use url::Url;
 
 use super::value;
 use crate::metric::FailureKind;
@@ -19,9 +22,9 @@ pub struct HttpReply {
     /// Whether the status is 200 to 299.
     pub ok: bool,
     /// The URL of the last hop.
-    pub url: String,
-    /// Response headers in order, names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub url: Option<Arc<Url>>,
+    /// Response headers.
+    pub headers: HeaderMap,
     /// The decoded body, cut at the cap.
     pub body: Bytes,
     /// Service time of the last hop.
@@ -31,7 +34,7 @@ pub struct HttpReply {
     /// Why it failed below HTTP.
     pub failure: Option<(FailureKind, String)>,
     /// The step's name, for messages.
-    pub step: Rc<str>,
+    pub step: Arc<str>,
 }
 
 /// The script's handle on a reply; JSON is parsed once, when first asked for.
@@ -86,13 +89,20 @@ impl Response {
     }
 
     fn header(&self, name: &str) -> Dynamic {
-        let name = name.to_ascii_lowercase();
-        let found = self.0.reply.headers.iter().find(|(key, _)| *key == name);
-        found.map_or(Dynamic::UNIT, |(_, value)| value.clone().into())
+        let Ok(name) = HeaderName::try_from(name) else { return Dynamic::UNIT };
+        joined(&self.0.reply.headers, &name).map_or(Dynamic::UNIT, Into::into)
     }
 
     fn headers(&self) -> Map {
-        self.0.reply.headers.iter().map(|(k, v)| (k.as_str().into(), v.clone().into())).collect()
+        let headers = &self.0.reply.headers;
+        let pair = |name: &HeaderName| {
+            (name.as_str().into(), joined(headers, name).unwrap_or_default().into())
+        };
+        headers.keys().map(pair).collect()
+    }
+
+    fn url(&self) -> ImmutableString {
+        self.0.reply.url.as_ref().map_or_else(Default::default, |url| url.as_str().into())
     }
 
     fn error(&self) -> ImmutableString {
@@ -125,6 +135,13 @@ impl Response {
     }
 }
 
+/// The values of a header, joined as a list (RFC 9110 5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values = headers.get_all(name).iter();
+    let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -141,7 +158,7 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_get("status", |r: &mut Response| i64::from(r.0.reply.status))
         .register_get("ok", |r: &mut Response| r.0.reply.ok)
         .register_get("body", |r: &mut Response| r.body())
-        .register_get("url", |r: &mut Response| ImmutableString::from(&r.0.reply.url))
+        .register_get("url", |r: &mut Response| r.url())
         .register_get("time", |r: &mut Response| milliseconds(r.0.reply.time))
         .register_get("timings", |r: &mut Response| r.timings())
         .register_get("headers", |r: &mut Response| r.headers())

@@ -1,13 +1,17 @@
 //! A script on one worker thread: its engine, its module, and the tasks it starts.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope};
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module,
+    OptimizationLevel, Scope,
+};
 use serde_json::Value;
 
 use super::compile::Script;
@@ -19,6 +23,8 @@ use super::user::User;
 use super::value;
 use crate::clock::RunClock;
 
+/// Notes of calls that each thread keeps for reuse.
+const KEPT_STATES: usize = 1024;
 /// Calls nested in each other.
 const MAX_CALL_LEVELS: usize = 64;
 
@@ -42,6 +48,20 @@ pub struct ScriptHost {
     script: Arc<Script>,
     clock: Cell<RunClock>,
     limits: ScriptLimits,
+    idle: Rc<IdleStates>,
+}
+
+/// What Rhai notes down during a call: where it is, and which function is meant by which name and arguments.
+struct CallState {
+    global: GlobalRuntimeState,
+    caches: Caches,
+}
+
+/// The notes of calls that have ended. The next call takes them over: to find the functions of a short script again takes as
+/// long as to run it.
+struct IdleStates {
+    kept: RefCell<Vec<Box<CallState>>>,
+    most: usize,
 }
 
 /// An engine with everything that scripts can call.
@@ -50,7 +70,8 @@ pub(super) fn new_engine(context: &HostContext, stop_now: impl Fn() -> bool + 's
     StandardPackage::new().register_into_engine(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(true);
-    engine.set_max_call_levels(MAX_CALL_LEVELS);
+    // The call of a task counts as one more.
+    engine.set_max_call_levels(MAX_CALL_LEVELS + 1);
     let bounds = context.bounds;
     engine.set_max_expr_depths(64, 48);
     engine.set_max_array_size(bounds.items);
@@ -86,7 +107,10 @@ impl ScriptHost {
         let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
             .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
-        Ok(Self { engine: Rc::new(engine), script, clock: Cell::new(clock), limits })
+        // By their notes, functions of the same name in two scripts are one.
+        let most = if script.may_import { 0 } else { KEPT_STATES };
+        let idle = Rc::new(IdleStates { kept: RefCell::default(), most });
+        Ok(Self { engine: Rc::new(engine), script, clock: Cell::new(clock), limits, idle })
     }
 
     /// The run has begun: tasks made from now on count time from this clock's zero.
@@ -145,8 +169,12 @@ impl ScriptHost {
     ) -> Result<Task, StackError> {
         let engine = self.engine.clone();
         let function = function.clone();
+        let idle = self.idle.clone();
         Task::new(user.clone(), self.limits, self.clock.get(), move || {
-            engine.eval_fn_call::<Dynamic>(&*function, None, arguments)
+            let mut state = idle.take_one(&engine);
+            let result = state.call(&engine, &function, arguments);
+            idle.keep(state);
+            result
         })
     }
 
@@ -179,6 +207,47 @@ impl ScriptHost {
     #[must_use]
     pub fn file(&self) -> &Path {
         Path::new(&self.script.file)
+    }
+}
+
+impl fmt::Debug for IdleStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdleStates").field("kept", &self.kept.borrow().len()).finish()
+    }
+}
+
+impl IdleStates {
+    fn take_one(&self, engine: &Engine) -> Box<CallState> {
+        self.kept.borrow_mut().pop().unwrap_or_else(|| {
+            Box::new(CallState { global: engine.new_global_runtime_state(), caches: Caches::new() })
+        })
+    }
+
+    fn keep(&self, state: Box<CallState>) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() < self.most {
+            kept.push(state);
+        }
+    }
+}
+
+impl CallState {
+    fn call(
+        &mut self,
+        engine: &Engine,
+        function: &str,
+        mut arguments: Vec<Dynamic>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.global.num_operations = 0;
+        let mut scope = Scope::new();
+        let mut arguments: Vec<&mut Dynamic> = arguments.iter_mut().collect();
+        let (global, caches) = (&mut self.global, &mut self.caches);
+        EvalContext::new(engine, global, caches, &mut scope, None).call_fn_raw(
+            function,
+            false,
+            false,
+            &mut arguments,
+        )
     }
 }
 

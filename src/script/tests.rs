@@ -61,7 +61,7 @@ fn bench_of(script: Script) -> Bench {
     let notes = Rc::new(Notes::default());
     let seed = UserSeed { id: 7, scenario: "default".into(), seed: 1, tags: Arc::from([]) };
     let base = Url::parse("http://host.test").unwrap();
-    let user = Rc::new(User::new(seed, Some(base), true, notes.clone()));
+    let user = Rc::new(User::new(seed, Some(base.into()), true, notes.clone()));
     Bench { host, user, notes }
 }
 

@@ -1,6 +1,6 @@
 //! One virtual user as its script sees it, and the port through which what it observes leaves.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,20 +36,30 @@ pub struct UserSeed {
     pub tags: Tags,
 }
 
+/// Where in its script a user is: what its samples are labelled with.
+#[derive(Debug)]
+pub struct Place {
+    /// The task that runs.
+    pub task: Arc<str>,
+    /// Tags in force.
+    pub tags: Tags,
+    /// The group in force; outer and inner joined by `::`, empty outside.
+    pub group: Arc<str>,
+    /// The phase that the engine last said it is.
+    pub phase: Arc<str>,
+}
+
 /// The state of one virtual user. Lives on one thread.
 pub struct User {
     seed: UserSeed,
     iteration: Cell<u64>,
-    task: RefCell<Arc<str>>,
-    pub(crate) base: Option<Url>,
+    place: RefCell<Place>,
+    pub(crate) base: Option<Arc<Url>>,
     pub(crate) fold_ids: bool,
     pub(crate) data: RefCell<Dynamic>,
     pub(crate) vars: RefCell<Map>,
     pub(crate) headers: RefCell<Vec<(String, String)>>,
     pub(crate) cookies: RefCell<Vec<CookieChange>>,
-    tags: RefCell<Tags>,
-    group: RefCell<Arc<str>>,
-    phase: RefCell<Arc<str>>,
     pub(crate) random: RefCell<Pcg64Mcg>,
     observer: Rc<dyn Observer>,
 }
@@ -77,7 +87,7 @@ impl User {
     #[must_use]
     pub fn new(
         seed: UserSeed,
-        base: Option<Url>,
+        base: Option<Arc<Url>>,
         fold_ids: bool,
         observer: Rc<dyn Observer>,
     ) -> Self {
@@ -85,16 +95,18 @@ impl User {
             Pcg64Mcg::seed_from_u64(seed.seed ^ seed.id.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Self {
             iteration: Cell::new(0),
-            task: RefCell::new("".into()),
+            place: RefCell::new(Place {
+                task: "".into(),
+                tags: seed.tags.clone(),
+                group: "".into(),
+                phase: "".into(),
+            }),
             base,
             fold_ids,
             data: RefCell::new(Dynamic::UNIT),
             vars: RefCell::new(Map::new()),
             headers: RefCell::new(Vec::new()),
             cookies: RefCell::new(Vec::new()),
-            tags: RefCell::new(seed.tags.clone()),
-            group: RefCell::new("".into()),
-            phase: RefCell::new("".into()),
             random: RefCell::new(random),
             observer,
             seed,
@@ -110,19 +122,25 @@ impl User {
     /// The base of relative URLs.
     #[must_use]
     pub fn target(&self) -> Option<&str> {
-        self.base.as_ref().map(Url::as_str)
+        self.base.as_ref().map(|base| base.as_str())
     }
 
     /// The scenario.
     #[must_use]
-    pub fn scenario(&self) -> Arc<str> {
-        self.seed.scenario.clone()
+    pub fn scenario(&self) -> &Arc<str> {
+        &self.seed.scenario
+    }
+
+    /// Where in its script it is. Not to be held while the script goes on.
+    #[must_use]
+    pub fn place(&self) -> Ref<'_, Place> {
+        self.place.borrow()
     }
 
     /// The task that runs.
     #[must_use]
     pub fn task(&self) -> Arc<str> {
-        self.task.borrow().clone()
+        self.place.borrow().task.clone()
     }
 
     /// 0-based index of the user's iteration.
@@ -134,41 +152,38 @@ impl User {
     /// Begins a task: tags and groups of the one before are gone.
     pub fn begin(&self, task: &Arc<str>, iteration: u64) {
         self.iteration.set(iteration);
-        *self.task.borrow_mut() = task.clone();
-        *self.tags.borrow_mut() = self.seed.tags.clone();
-        *self.group.borrow_mut() = "".into();
+        let place = &mut *self.place.borrow_mut();
+        replace(&mut place.task, task);
+        replace(&mut place.tags, &self.seed.tags);
+        if !place.group.is_empty() {
+            place.group = "".into();
+        }
     }
 
     /// Tags in force.
     #[must_use]
     pub fn tags(&self) -> Tags {
-        self.tags.borrow().clone()
+        self.place.borrow().tags.clone()
     }
 
     /// The group in force; outer and inner joined by `::`.
     #[must_use]
     pub fn group(&self) -> Arc<str> {
-        self.group.borrow().clone()
-    }
-
-    /// The phase that the engine last said it is.
-    #[must_use]
-    pub fn phase(&self) -> Arc<str> {
-        self.phase.borrow().clone()
+        self.place.borrow().group.clone()
     }
 
     /// The engine says which phase it is.
-    pub fn set_phase(&self, phase: Arc<str>) {
-        *self.phase.borrow_mut() = phase;
+    pub fn set_phase(&self, phase: &Arc<str>) {
+        replace(&mut self.place.borrow_mut().phase, phase);
     }
 
     pub(crate) fn set_group(&self, group: Arc<str>) {
-        *self.group.borrow_mut() = group;
+        self.place.borrow_mut().group = group;
     }
 
     pub(crate) fn set_tag(&self, key: &str, value: &str) {
-        let with = with_tags(&self.tags.borrow(), [(key.to_owned(), value.to_owned())]);
-        *self.tags.borrow_mut() = with;
+        let place = &mut *self.place.borrow_mut();
+        place.tags = with_tags(&place.tags, [(key.to_owned(), value.to_owned())]);
     }
 
     /// Gives the user what `setup` returned.
@@ -185,6 +200,13 @@ impl User {
     /// Where observations go.
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.observer
+    }
+}
+
+/// Puts a shared value in the place of another, if it is another.
+fn replace<T: ?Sized>(place: &mut Arc<T>, with: &Arc<T>) {
+    if !Arc::ptr_eq(place, with) {
+        *place = with.clone();
     }
 }
 

@@ -2,6 +2,7 @@
 //! place.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ pub struct Exchange {
     /// The method of this hop.
     pub method: Method,
     /// The address of this hop, without user and password.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// The response's status; `None` when no whole response head arrived.
     pub status: Option<StatusCode>,
     /// The response's HTTP version; `None` as for `status`.
@@ -61,7 +62,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange of which nothing has happened yet.
-    pub(super) fn unsent(method: Method, url: Url, started_at: Instant) -> Self {
+    pub(super) fn unsent(method: Method, url: Arc<Url>, started_at: Instant) -> Self {
         Self {
             method,
             url,
@@ -132,7 +133,9 @@ pub(super) fn request_head_bytes(request: &Request) -> u64 {
     let target = url.path().len() + url.query().map_or(0, |query| query.len() + 1);
     let host = url.authority().len() + HOST_REST;
     let line = request.method.as_str().len() + target + LINE_REST;
-    (line + host) as u64 + header_bytes(&request.headers)
+    let encodings =
+        request.encodings().map_or(0, |value| "accept-encoding: \r\n".len() + value.len());
+    (line + host + encodings) as u64 + header_bytes(&request.headers)
 }
 
 /// Bytes of a status line, supposing the target gives the usual reason.

@@ -1,9 +1,9 @@
 //! How many requests a virtual user may have under way to one host.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::rc::Rc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::origin::Origin;
@@ -15,13 +15,21 @@ const MAX_HOSTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Lanes {
     per_host: usize,
-    hosts: RefCell<Vec<(Origin, Arc<Semaphore>)>>,
+    hosts: RefCell<Vec<(Origin, Rc<Semaphore>)>>,
 }
 
 /// The right to one request; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Lane {
-    _permit: Option<OwnedSemaphorePermit>,
+    host: Option<Rc<Semaphore>>,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if let Some(host) = &self.host {
+            host.add_permits(1);
+        }
+    }
 }
 
 impl Lanes {
@@ -36,23 +44,28 @@ impl Lanes {
     ///
     /// Dropping the future gives up the place in the queue.
     pub(super) async fn enter(&self, url: &Url) -> Lane {
-        let Some(semaphore) = self.semaphore(url) else { return Lane { _permit: None } };
-        // The semaphore is never closed, so this always yields a permit.
-        Lane { _permit: semaphore.acquire_owned().await.ok() }
+        let Some(host) = self.host(url) else { return Lane { host: None } };
+        let permit = match host.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => host.acquire().await,
+        };
+        // The lane gives it back, since it outlives this borrow. A semaphore that is never closed always yields one.
+        permit.expect("the semaphore is never closed").forget();
+        Lane { host: Some(host) }
     }
 
-    fn semaphore(&self, url: &Url) -> Option<Arc<Semaphore>> {
+    fn host(&self, url: &Url) -> Option<Rc<Semaphore>> {
         let mut hosts = self.hosts.borrow_mut();
         let known = hosts.iter().find(|(origin, _)| origin.serves(url));
         if let Some((_, semaphore)) = known {
-            return Some(Arc::clone(semaphore));
+            return Some(Rc::clone(semaphore));
         }
         let origin = Origin::of(url)?;
         if hosts.len() >= MAX_HOSTS {
-            hosts.retain(|(_, semaphore)| Arc::strong_count(semaphore) > 1);
+            hosts.retain(|(_, semaphore)| Rc::strong_count(semaphore) > 1);
         }
-        let semaphore = Arc::new(Semaphore::new(self.per_host));
-        hosts.push((origin, Arc::clone(&semaphore)));
+        let semaphore = Rc::new(Semaphore::new(self.per_host));
+        hosts.push((origin, Rc::clone(&semaphore)));
         Some(semaphore)
     }
 }

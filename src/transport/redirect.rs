@@ -1,5 +1,7 @@
 //! Where a redirect leads, and what of the request goes along.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
@@ -70,8 +72,8 @@ pub(super) fn target(exchange: &Exchange) -> Result<Option<Url>, Failure> {
 /// The failure of a chain that has used up its hops at `next`, having been at `visited`.
 ///
 /// A second visit by itself is no failure: a page may set a cookie and redirect to itself.
-pub(super) fn exhausted(max_hops: u32, visited: &[Exchange], next: &Url) -> Failure {
-    if visited.iter().any(|exchange| exchange.url == *next) {
+pub(super) fn exhausted(max_hops: u32, visited: &[Arc<Url>], next: &Url) -> Failure {
+    if visited.iter().any(|url| **url == *next) {
         Failure::new(
             FailureKind::RedirectLoop,
             &format!("redirects in a circle, {max_hops} followed"),
@@ -93,7 +95,7 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, url: Url) {
     if request.url.origin() != url.origin() {
         CREDENTIALS.iter().for_each(|name| drop(request.headers.remove(name)));
     }
-    request.url = url;
+    request.url = url.into();
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -1,10 +1,14 @@
 //! What one request asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, Method};
 use url::Url;
+
+use super::decode;
 
 /// The total time a request may take unless it says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,7 +22,7 @@ pub struct Request {
     /// [`Session`]).
     ///
     /// [`Session`]: super::Session
-    pub url: Url,
+    pub url: Arc<Url>,
     /// Headers as the script gave them; they win over every default.
     pub headers: HeaderMap,
     /// The body; empty means none.
@@ -30,25 +34,34 @@ pub struct Request {
     ///
     /// [`TransportOptions::max_body`]: super::TransportOptions::max_body
     pub keep_body: bool,
+    /// Whether the target is told which content encodings are understood, unless the headers say it.
+    pub names_encodings: bool,
 }
 
 impl Request {
     /// A request without headers or body, with the default timeout, whose response body is kept.
     #[must_use]
-    pub fn new(method: Method, url: Url) -> Self {
+    pub fn new(method: Method, url: impl Into<Arc<Url>>) -> Self {
         Self {
             method,
-            url,
+            url: url.into(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
             timeout: DEFAULT_TIMEOUT,
             keep_body: true,
+            names_encodings: false,
         }
     }
 
     /// A `GET` request; see [`Request::new`].
     #[must_use]
-    pub fn get(url: Url) -> Self {
+    pub fn get(url: impl Into<Arc<Url>>) -> Self {
         Self::new(Method::GET, url)
+    }
+
+    /// The `Accept-Encoding` header that the headers lack and the target is to be sent.
+    pub(super) fn encodings(&self) -> Option<&'static str> {
+        let is_missing = self.names_encodings && !self.headers.contains_key(ACCEPT_ENCODING);
+        is_missing.then_some(decode::ACCEPT_ENCODING)
     }
 }

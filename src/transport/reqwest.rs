@@ -9,7 +9,8 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::HeaderValue;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Proxy, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -145,8 +146,11 @@ fn with_proxy(
 /// The framing headers are the client's to write: one of the script's own would contradict the
 /// body.
 fn to_reqwest(request: &Request) -> reqwest::Request {
-    let mut made = reqwest::Request::new(request.method.clone(), request.url.clone());
+    let mut made = reqwest::Request::new(request.method.clone(), Url::clone(&request.url));
     made.headers_mut().clone_from(&request.headers);
+    if let Some(encodings) = request.encodings() {
+        made.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(encodings));
+    }
     made.headers_mut().remove(CONTENT_LENGTH);
     made.headers_mut().remove(TRANSFER_ENCODING);
     if !request.body.is_empty() {

@@ -1,9 +1,10 @@
 //! One virtual user's side of HTTP: cookies, redirects and decompression over its connections.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use http::HeaderValue;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE};
 
 use super::body::basic_auth;
 use super::cookies::CookieJar;
@@ -51,18 +52,21 @@ impl Session {
     /// Dropping the future gives up the hop under way, and the finished ones with it; their cookies
     /// stay.
     pub async fn send(&self, request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
-        self.send_observed(request, policy, |_| ()).await
+        let mut hops = Vec::with_capacity(1);
+        let last = self.send_observed(request, policy, |hop| hops.push(hop.clone())).await;
+        hops.push(last);
+        hops
     }
 
-    /// As [`Session::send`], and shows each hop that leads on to another as soon as it has ended, so
-    /// that a caller who gives up knows of it.
+    /// As [`Session::send`], but shows each hop that leads on to another as soon as it has ended, so
+    /// that a caller who gives up knows of it, and returns the last one.
     pub async fn send_observed(
         &self,
         mut request: Request,
         policy: &RedirectPolicy,
         mut led_on: impl FnMut(&Exchange),
-    ) -> Vec<Exchange> {
-        let mut hops = Vec::with_capacity(1);
+    ) -> Exchange {
+        let mut visited = Vec::new();
         loop {
             let mut exchange = self.hop(&mut request).await;
             let next = match redirect::target(&exchange) {
@@ -72,15 +76,14 @@ impl Session {
                     None
                 }
             };
-            let status = exchange.status;
-            hops.push(exchange);
-            let (Some(next), Some(status)) = (next, status) else { return hops };
-            if hops.len() > policy.max_hops as usize {
-                let failure = redirect::exhausted(policy.max_hops, &hops, &next);
-                hops.last_mut().expect("one was pushed above").failure = Some(failure);
-                return hops;
+            let (Some(next), Some(status)) = (next, exchange.status) else { return exchange };
+            visited.push(exchange.url.clone());
+            if visited.len() > policy.max_hops as usize {
+                let failure = redirect::exhausted(policy.max_hops, &visited, &next);
+                exchange.failure = Some(failure);
+                return exchange;
             }
-            led_on(hops.last().expect("one was pushed above"));
+            led_on(&exchange);
             redirect::follow(&mut request, status, next);
         }
     }
@@ -99,15 +102,17 @@ impl Session {
     async fn hop(&self, request: &mut Request) -> Exchange {
         take_userinfo(request);
         let own_cookie = request.headers.get(COOKIE).cloned();
-        let with_jar = self.cookies.borrow().header(&request.url, own_cookie.as_ref());
-        put(request, COOKIE, with_jar);
-        if !request.headers.contains_key(ACCEPT_ENCODING) {
-            let value = HeaderValue::from_static(decode::ACCEPT_ENCODING);
-            request.headers.insert(ACCEPT_ENCODING, value);
+        let has_jar = !self.cookies.borrow().is_empty();
+        if has_jar {
+            let with_jar = self.cookies.borrow().header(&request.url, own_cookie.as_ref());
+            put(request, COOKIE, with_jar);
         }
+        request.names_encodings = true;
         let mut exchange = self.transport.send(request).await;
-        // The next hop makes its own header of the script's cookies and the jar's.
-        put(request, COOKIE, own_cookie);
+        if has_jar {
+            // The next hop makes its own header of the script's cookies and the jar's.
+            put(request, COOKIE, own_cookie);
+        }
         self.cookies.borrow_mut().store_response(&exchange.url, &exchange.headers);
         self.decode(&mut exchange);
         exchange
@@ -154,6 +159,7 @@ fn take_userinfo(request: &mut Request) {
     let password = decoded(request.url.password().unwrap_or_default());
     request.headers.entry(AUTHORIZATION).or_insert_with(|| basic_auth(&user, &password));
     // Both can only fail for URLs without a host, which have no user either.
-    let _ = request.url.set_username("");
-    let _ = request.url.set_password(None);
+    let url = Arc::make_mut(&mut request.url);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
 }

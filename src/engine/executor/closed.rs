@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{ScenarioRun, drop_planned, goodbye, iterate, labels, own_users};
+use super::{ScenarioRun, drop_planned, goodbye, iterate, labels_before, own_users};
 use crate::engine::stop::{Stop, StopLevel};
 use crate::engine::vu::VirtualUser;
 use crate::pacing::{self, VuSchedule};
@@ -153,7 +153,7 @@ impl<V: VirtualUser> Crowd<'_, V> {
         }
         let mut turns = Turns::default();
         for place in (self.present..vus).filter(|place| place % shard.count == shard.index) {
-            let leave = Stop::within(run.stop.clone());
+            let leave = Stop::within(&run.stop);
             self.alive.push(leave.clone());
             let id = match ids {
                 Ids::Planned => run.first_vu_id + self.come + (place - self.present),
@@ -207,11 +207,13 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim:
     run.recorder.vu_started();
     let mut user = (run.make)(id);
     let mut begun = 0_u64;
-    let mut due = run.clock.now();
+    let mut now = run.clock.now();
+    let mut due = now;
     loop {
         if run.helm.waited_out(&stops.leave).await {
             // What would have been due in a pause is not made up for.
-            due = due.max(run.clock.now());
+            now = run.clock.now();
+            due = due.max(now);
         }
         if stops.leave.level() > StopLevel::Running || !take(&run, claim, begun) {
             break;
@@ -220,11 +222,11 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim:
         // A closed model has no schedule but the user's own: an iteration is due when it begins, unless it is paced.
         let scheduled_at = match run.shape.think_time {
             ThinkTime::Pacing(_) => due,
-            _ => run.clock.now(),
+            _ => now,
         };
-        run.recorder.planned(labels(&run, &"".into(), scheduled_at), scheduled_at, 1);
-        iterate(&run, &mut user, &stops.cut, scheduled_at).await;
-        let ended = run.clock.now();
+        run.recorder.planned(&labels_before(&run, scheduled_at), scheduled_at, 1);
+        let ended = iterate(&run, &mut user, &stops.cut, scheduled_at, now).await;
+        now = ended;
         due = match run.shape.think_time {
             ThinkTime::Pacing(interval) => pacing::pacing_next(due, ended, interval),
             other => ended + pacing::pause(&other, user.uniform()),
@@ -235,6 +237,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim:
                 () = stops.leave.reached(StopLevel::Graceful) => {}
                 () = run.timer.sleep_until(run.clock.instant(due)) => {}
             }
+            now = run.clock.now();
         }
     }
     if let Claim::Own(own) = claim

@@ -13,14 +13,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::recorder::Recorder;
+use super::recorder::{IterationParts, Recorder};
 use super::script_user::Shape;
 use super::steer::Helm;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
 use super::vu::{IterationEnd, VirtualUser, VuFactory};
 use crate::clock::RunClock;
-use crate::metric::window::IterationLabels;
 use crate::pacing::Shard;
 use crate::plan::{Executor, Scenario};
 
@@ -168,32 +167,35 @@ fn drop_unclaimed<V>(run: &ScenarioRun<V>, iterations: u64) {
 
 fn drop_planned<V>(run: &ScenarioRun<V>, count: u64) {
     let now = run.clock.now();
-    let labels = labels(run, &Arc::from(""), now);
-    run.recorder.planned(labels.clone(), now, count);
-    run.recorder.dropped(labels, now, count);
+    let labels = labels_before(run, now);
+    run.recorder.planned(&labels, now, count);
+    run.recorder.dropped(&labels, now, count);
 }
 
-fn labels<V>(run: &ScenarioRun<V>, task: &Arc<str>, due: Duration) -> IterationLabels {
-    IterationLabels {
-        scenario: run.shape.name.clone(),
-        task: task.clone(),
-        phase: run.shape.phase_at(due),
-    }
+fn labels<'a, V>(run: &'a ScenarioRun<V>, task: &'a Arc<str>, due: Duration) -> IterationParts<'a> {
+    let shape = &*run.shape;
+    IterationParts { scenario: &shape.name, task, phase: shape.phase_at(due) }
 }
 
-/// Runs one iteration and records it. The iteration is already counted as planned.
+/// The labels of what has no task yet.
+fn labels_before<V>(run: &ScenarioRun<V>, due: Duration) -> IterationParts<'_> {
+    labels(run, &run.shape.no_task, due)
+}
+
+/// Runs one iteration and records it; says when it ended. The iteration is already counted as planned, and begins now, at
+/// `started_at`.
 async fn iterate<V: VirtualUser>(
     run: &ScenarioRun<V>,
     user: &mut V,
     stop: &Stop,
     scheduled_at: Duration,
-) {
-    let started_at = run.clock.now();
-    run.recorder.started(labels(run, &Arc::from(""), scheduled_at), scheduled_at);
+    started_at: Duration,
+) -> Duration {
+    run.recorder.started(&labels_before(run, scheduled_at), scheduled_at);
     let (end, task) = user.iterate(scheduled_at, stop).await;
     let ended_at = run.clock.now();
     let took = ended_at.saturating_sub(started_at);
-    run.recorder.ended(labels(run, &task, scheduled_at), took, |stats| {
+    run.recorder.ended(&labels(run, &task, scheduled_at), took, |stats| {
         match end {
             IterationEnd::Completed => stats.completed += 1,
             IterationEnd::Failed => stats.failed += 1,
@@ -209,6 +211,7 @@ async fn iterate<V: VirtualUser>(
     });
     // An iteration that waited for nothing must not keep its thread from everybody else.
     tokio::task::consume_budget().await;
+    ended_at
 }
 
 /// The end of a user: it says goodbye, unless it is too late for that.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{ScenarioRun, goodbye, iterate, labels};
+use super::{ScenarioRun, goodbye, iterate, labels_before};
 use crate::engine::steer::Steering;
 use crate::engine::stop::StopLevel;
 use crate::engine::vu::VirtualUser;
@@ -151,7 +151,7 @@ impl<V: VirtualUser> Crew<V> {
             let Some(due) = due else { break };
             course.dues.next();
             if !course.followed.is_paused {
-                run.recorder.planned(labels(run, &"".into(), due), due, 1);
+                run.recorder.planned(&labels_before(run, due), due, 1);
                 self.dispatch(users, due);
             }
             while users.try_join_next().is_some() {}
@@ -160,8 +160,8 @@ impl<V: VirtualUser> Crew<V> {
             let now = run.clock.now();
             while let Some(due) = course.dues.next_if(|due| *due <= now) {
                 if !course.followed.is_paused {
-                    run.recorder.planned(labels(run, &"".into(), due), due, 1);
-                    run.recorder.dropped(labels(run, &"".into(), due), due, 1);
+                    run.recorder.planned(&labels_before(run, due), due, 1);
+                    run.recorder.dropped(&labels_before(run, due), due, 1);
                 }
             }
             self.drop_backlog();
@@ -185,7 +185,7 @@ impl<V: VirtualUser> Crew<V> {
         let waiting = self.backlog.take();
         self.run.recorder.waited(waiting.len() as u64);
         for due in waiting {
-            self.run.recorder.dropped(labels(&self.run, &"".into(), due), due, 1);
+            self.run.recorder.dropped(&labels_before(&self.run, due), due, 1);
         }
     }
 
@@ -210,7 +210,7 @@ impl<V: VirtualUser> Crew<V> {
             backlog.push_back(due);
             self.run.recorder.waits();
         } else {
-            self.run.recorder.dropped(labels(&self.run, &"".into(), due), due, 1);
+            self.run.recorder.dropped(&labels_before(&self.run, due), due, 1);
         }
     }
 
@@ -218,7 +218,7 @@ impl<V: VirtualUser> Crew<V> {
     async fn work(self: Rc<Self>, mut user: V, due: Duration) {
         let mut next = Some(due);
         while let Some(due) = next {
-            iterate(&self.run, &mut user, &self.run.stop, due).await;
+            iterate(&self.run, &mut user, &self.run.stop, due, self.run.clock.now()).await;
             next = self.waiting();
         }
         if self.is_closing.get() {

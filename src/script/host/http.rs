@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rhai::{Array, Blob, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
-use url::Url;
 
 use super::Fallible;
+use super::sites::{Site, Sites};
 use crate::metric::sink::{CustomValue, MetricKind};
 use crate::metric::spelling;
-use crate::plan::step_name::step_name;
 use crate::script::call::{CallBody, FileContent, HttpCall, MultipartField};
 use crate::script::coroutine::{Operation, Resumption, suspend};
 use crate::script::reply::{Response, runtime_error};
@@ -54,20 +53,24 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Handle>("User");
     engine.register_type_with_name::<FileContent>("File");
     register_properties(engine);
+    let sites = Rc::new(Sites::default());
     for (name, method) in METHODS {
+        let (here, there) = (sites.clone(), sites.clone());
         engine.register_fn(name, move |user: &mut Handle, url: &str| {
-            send(user, method, url, Map::new())
+            send(build(user, here.of(user, method, url)?, Map::new())?)
         });
         engine.register_fn(name, move |user: &mut Handle, url: &str, options: Map| {
-            send(user, method, url, options)
+            send(build(user, there.of(user, method, url)?, options)?)
         });
     }
-    engine.register_fn("request", |user: &mut Handle, method: &str, url: &str| {
-        send(user, &checked_method(method)?, url, Map::new())
+    let here = sites.clone();
+    engine.register_fn("request", move |user: &mut Handle, method: &str, url: &str| {
+        send(build(user, here.of(user, &checked_method(method)?, url)?, Map::new())?)
     });
-    engine.register_fn("request", |user: &mut Handle, method: &str, url: &str, options: Map| {
-        send(user, &checked_method(method)?, url, options)
-    });
+    let request = move |user: &mut Handle, method: &str, url: &str, options: Map| {
+        send(build(user, sites.of(user, &checked_method(method)?, url)?, options)?)
+    };
+    engine.register_fn("request", request);
     register_state(engine);
 }
 
@@ -75,7 +78,7 @@ fn register_properties(engine: &mut Engine) {
     engine
         .register_get("id", |user: &mut Handle| user.id() as i64)
         .register_get("iteration", |user: &mut Handle| user.iteration() as i64)
-        .register_get("scenario", |user: &mut Handle| ImmutableString::from(&*user.scenario()))
+        .register_get("scenario", |user: &mut Handle| ImmutableString::from(&**user.scenario()))
         .register_get("task", |user: &mut Handle| ImmutableString::from(&*user.task()))
         .register_get("data", |user: &mut Handle| user.data.borrow().clone())
         .register_set("id", |_: &mut Handle, _: Dynamic| read_only("id"))
@@ -165,21 +168,19 @@ fn group(
     takes_user
 }
 
-fn send(user: &mut Handle, method: &str, url: &str, options: Map) -> Fallible<Response> {
-    let call = build(user, method, url, options)?;
+fn send(call: HttpCall) -> Fallible<Response> {
     match suspend(Operation::Request(Box::new(call)))? {
         Resumption::Reply(reply) => Ok(Response::new(reply)),
         _ => Err(runtime_error("the engine answered a request with something else")),
     }
 }
 
-fn build(user: &User, method: &str, url: &str, options: Map) -> Fallible<HttpCall> {
-    let url = absolute(user, method, url)?;
-    let target = user.base.as_ref().map(Url::as_str);
+fn build(user: &User, site: Site, options: Map) -> Fallible<HttpCall> {
+    let Site { method, url, name } = site;
     let mut call = HttpCall {
-        name: step_name(method, url.as_str(), target, user.fold_ids).into(),
+        name,
         named: false,
-        method: method.into(),
+        method,
         url,
         headers: user.headers.borrow().clone(),
         body: CallBody::Empty,
@@ -196,22 +197,6 @@ fn build(user: &User, method: &str, url: &str, options: Map) -> Fallible<HttpCal
     Ok(call)
 }
 
-fn absolute(user: &User, method: &str, url: &str) -> Fallible<Url> {
-    if url.starts_with("http://") || url.starts_with("https://") {
-        return Url::parse(url)
-            .map_err(|error| runtime_error(format!("{url:?} is not a URL: {error}")));
-    }
-    let Some(base) = &user.base else {
-        return Err(runtime_error(format!(
-            "{method} {url} has no host: name one with `target` in `options` or with --target"
-        )));
-    };
-    let slash =
-        if url.starts_with('/') || url.starts_with('?') || url.is_empty() { "" } else { "/" };
-    let joined = format!("{}{slash}{url}", base.as_str().trim_end_matches('/'));
-    Url::parse(&joined).map_err(|error| runtime_error(format!("{joined:?} is not a URL: {error}")))
-}
-
 fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
     match key {
         "json" => {
@@ -226,7 +211,7 @@ fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
         "query" => {
             let pairs = pairs("query", given)?;
             if !pairs.is_empty() {
-                call.url.query_pairs_mut().extend_pairs(pairs);
+                Arc::make_mut(&mut call.url).query_pairs_mut().extend_pairs(pairs);
             }
         }
         "headers" => {

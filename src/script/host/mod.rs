@@ -6,6 +6,7 @@ mod fake;
 mod http;
 mod random;
 mod replace;
+mod sites;
 mod time;
 
 use std::collections::BTreeMap;

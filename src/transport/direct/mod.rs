@@ -10,6 +10,7 @@
 mod chunks;
 mod connect;
 mod converse;
+mod deadline;
 mod head;
 mod outgoing;
 mod pool;
@@ -24,10 +25,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use self::deadline::Deadlines;
 use self::pool::Pool;
 use super::Shared;
 use super::connect_watch::Marks;
@@ -42,6 +44,7 @@ pub struct DirectTransport {
     shared: Arc<Shared>,
     lanes: Lanes,
     pool: Pool,
+    deadlines: Deadlines,
     tls: OnceCell<Tls>,
 }
 
@@ -57,7 +60,13 @@ impl std::fmt::Debug for Tls {
 impl DirectTransport {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let lanes = Lanes::new(shared.options.max_connections_per_host);
-        Self { shared, lanes, pool: Pool::default(), tls: OnceCell::new() }
+        Self {
+            shared,
+            lanes,
+            pool: Pool::default(),
+            deadlines: Deadlines::default(),
+            tls: OnceCell::new(),
+        }
     }
 
     /// Builds what requests to addresses like `url` need, short of connections.
@@ -78,10 +87,10 @@ impl DirectTransport {
         let started_at = Instant::now();
         let mut attempt = Attempt::new(request, started_at, &self.shared);
         let deadline = started_at + request.timeout;
-        match timeout_at(deadline, self.run(request, &mut attempt)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(failure)) => attempt.hop.fail(failure),
-            Err(_) => attempt.hop.cut_off(),
+        match self.deadlines.by(deadline, self.run(request, &mut attempt)).await {
+            Some(Ok(())) => {}
+            Some(Err(failure)) => attempt.hop.fail(failure),
+            None => attempt.hop.cut_off(),
         }
         attempt.finish(started_at)
     }

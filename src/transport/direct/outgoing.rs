@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::task::{Context, Poll, ready};
 
-use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, USER_AGENT};
 use url::Position;
 
@@ -123,7 +122,7 @@ fn write_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
             put(out, name.as_str(), value.as_bytes());
         }
     }
-    put_missing(out, headers, user_agent);
+    put_missing(out, request, user_agent);
     if !request.body.is_empty() {
         // Writing to memory does not fail.
         let _ = write!(out, "content-length: {}\r\n", request.body.len());
@@ -131,12 +130,16 @@ fn write_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn put_missing(out: &mut Vec<u8>, headers: &HeaderMap, user_agent: &str) {
+fn put_missing(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
+    let headers = &request.headers;
     if !headers.contains_key(USER_AGENT) {
         put(out, "user-agent", user_agent.as_bytes());
     }
     if !headers.contains_key(ACCEPT) {
         put(out, "accept", b"*/*");
+    }
+    if let Some(encodings) = request.encodings() {
+        put(out, "accept-encoding", encodings.as_bytes());
     }
 }
 

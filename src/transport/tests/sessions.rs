@@ -52,7 +52,7 @@ fn session() -> Session {
 }
 
 fn request(method: Method, url: &str) -> Request {
-    Request::new(method, url.parse().unwrap())
+    Request::new(method, url::Url::parse(url).unwrap())
 }
 
 async fn follow(request: Request) -> Vec<Exchange> {

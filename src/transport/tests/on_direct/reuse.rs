@@ -117,7 +117,7 @@ async fn a_body_that_expects_to_be_asked_for_waits_and_one_refused_is_not_sent()
     let mut request = upload(&server.url, 4);
     request.headers.insert("expect", "100-continue".parse().unwrap());
     assert_eq!(good(transport.send(&request).await).status.unwrap(), 200);
-    request.url = request.url.join("/refused").unwrap();
+    request.url = request.url.join("/refused").unwrap().into();
     assert_eq!(good(transport.send(&request).await).status.unwrap(), 417);
     assert!(good(transport.send(&request).await).new_connection);
 }

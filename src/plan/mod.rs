@@ -182,7 +182,8 @@ pub enum HttpVersion {
 /// How requests are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpSettings {
-    /// The transport: `direct`, `reqwest`, or `auto` for the choice between them.
+    /// The transport: `direct`, `reqwest`, or `auto`, which is `direct` for `http` addresses and `reqwest` for `https` ones.
+    /// Where the other settings leave no choice, `auto` is replaced by what it comes to.
     pub transport: String,
     /// The version policy.
     pub version: HttpVersion,
@@ -214,7 +215,7 @@ pub struct HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            transport: "reqwest".to_owned(),
+            transport: "auto".to_owned(),
             version: HttpVersion::Auto,
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),

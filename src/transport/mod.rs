@@ -125,9 +125,19 @@ impl TransportFactory {
     pub fn connect_set(&self) -> VuTransport {
         let direct = || DirectTransport::new(Arc::clone(&self.shared));
         let reqwest = || ReqwestTransport::new(Arc::clone(&self.shared));
-        match self.shared.options.transport {
-            TransportChoice::Direct => VuTransport::Direct(direct()),
-            TransportChoice::Reqwest | TransportChoice::Auto => VuTransport::Reqwest(reqwest()),
+        let options = &self.shared.options;
+        match (options.transport, options.http_version) {
+            (TransportChoice::Direct, _) => VuTransport::Direct(direct()),
+            (TransportChoice::Reqwest, _) | (TransportChoice::Auto, HttpVersion::Http2) => {
+                VuTransport::Reqwest(reqwest())
+            }
+            (TransportChoice::Auto, _) if options.proxy.is_some() => {
+                VuTransport::Reqwest(reqwest())
+            }
+            (TransportChoice::Auto, HttpVersion::Http1) => VuTransport::Direct(direct()),
+            (TransportChoice::Auto, HttpVersion::Auto) => {
+                VuTransport::ByScheme { plain: direct(), tls: reqwest() }
+            }
         }
     }
 }
@@ -141,6 +151,13 @@ pub enum VuTransport {
     Reqwest(ReqwestTransport),
     /// On our own client.
     Direct(DirectTransport),
+    /// On our own client without TLS, and on reqwest with it.
+    ByScheme {
+        /// For `http` addresses.
+        plain: DirectTransport,
+        /// For `https` addresses, which may lead to HTTP/2.
+        tls: ReqwestTransport,
+    },
 }
 
 impl VuTransport {
@@ -149,6 +166,8 @@ impl VuTransport {
         match self {
             Self::Reqwest(transport) => transport.prepare(url),
             Self::Direct(transport) => transport.prepare(url),
+            Self::ByScheme { tls, .. } if url.scheme() == "https" => tls.prepare(url),
+            Self::ByScheme { plain, .. } => plain.prepare(url),
         }
     }
 
@@ -164,6 +183,10 @@ impl VuTransport {
         match self {
             Self::Reqwest(transport) => transport.send(request).await,
             Self::Direct(transport) => transport.send(request).await,
+            Self::ByScheme { tls, .. } if request.url.scheme() == "https" => {
+                tls.send(request).await
+            }
+            Self::ByScheme { plain, .. } => plain.send(request).await,
         }
     }
 
@@ -172,6 +195,10 @@ impl VuTransport {
         match self {
             Self::Reqwest(transport) => transport.close_connections(),
             Self::Direct(transport) => transport.close_connections(),
+            Self::ByScheme { plain, tls } => {
+                plain.close_connections();
+                tls.close_connections();
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ pub(super) const MAX_IDLE_PER_HOST: usize = 6;
 /// Who carries the requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TransportChoice {
-    /// Chosen here: reqwest.
+    /// Our own client wherever it can serve: always for HTTP/1.1 only, and for `http` addresses where HTTP/2 is only spoken
+    /// after a TLS handshake. reqwest for the rest: HTTP/2, `https` addresses that may offer it, and proxies.
     #[default]
     Auto,
     /// Our own client: HTTP/1.1, no proxy.

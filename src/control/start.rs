@@ -10,7 +10,7 @@ use super::config::{Caps, ControlConfig};
 use super::error::Refusal;
 use super::launcher::Order;
 use super::scripts;
-use crate::plan::{Confinement, Executor, Plan, TestType};
+use crate::plan::{Confinement, Plan, TestType};
 
 /// The shortest run that can be asked for.
 const SHORTEST_S: f64 = 1.0;
@@ -194,8 +194,7 @@ pub(super) fn check_plan(plan: &Plan, config: &ControlConfig) -> Result<(), Refu
         return Ok(());
     }
     let caps = config.caps;
-    let peak = plan.scenarios.iter().filter_map(|scenario| peak_per_s(&scenario.executor));
-    if plan.max_vus() > caps.users || peak.sum::<f64>() > caps.rate_per_s {
+    if plan.max_vus() > caps.users || plan.peak_per_s() > caps.rate_per_s {
         let message = format!(
             "the script asks for more than this server makes: {} users, {} arrivals a second",
             caps.users, caps.rate_per_s
@@ -207,17 +206,6 @@ pub(super) fn check_plan(plan: &Plan, config: &ControlConfig) -> Result<(), Refu
         return Err(Refusal::beyond(message));
     }
     Ok(())
-}
-
-fn peak_per_s(executor: &Executor) -> Option<f64> {
-    match executor {
-        Executor::ConstantArrivalRate { rate, .. } => Some(rate.as_per_second()),
-        Executor::RampingArrivalRate { start_rate, stages, .. } => {
-            let targets = stages.iter().map(|stage| stage.target);
-            Some(targets.fold(start_rate.as_per_second(), f64::max))
-        }
-        _ => None,
-    }
 }
 
 /// Refuses a URL whose host may not be loaded.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Plan;
 use super::error::PlanError;
 use super::layers::Wishes;
-use super::{Executor, Plan};
 use crate::reach::Reach;
 
 /// The most bytes of a body that each user of a confined run may keep.
@@ -85,7 +85,7 @@ fn check_http(plan: &Plan, problems: &mut Vec<PlanError>) {
 }
 
 fn check_load(plan: &Plan, most: &MostLoad, problems: &mut Vec<PlanError>) {
-    let (users, peak_per_s) = (plan.max_vus(), peak_per_s(plan));
+    let (users, peak_per_s) = (plan.max_vus(), plan.peak_per_s());
     if users > most.users {
         problems.push(barred("load", format!("it has {users} users, and {} may be", most.users)));
     }
@@ -98,16 +98,4 @@ fn check_load(plan: &Plan, most: &MostLoad, problems: &mut Vec<PlanError>) {
         problems
             .push(barred("load", format!("it takes longer than {} s", most.duration.as_secs())));
     }
-}
-
-/// The highest sum of arrivals that all scenarios together could have.
-fn peak_per_s(plan: &Plan) -> f64 {
-    let peak = |executor: &Executor| match executor {
-        Executor::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
-        Executor::RampingArrivalRate { start_rate, stages, .. } => {
-            stages.iter().map(|stage| stage.target).fold(start_rate.as_per_second(), f64::max)
-        }
-        _ => 0.0,
-    };
-    plan.scenarios.iter().map(|scenario| peak(&scenario.executor)).sum()
 }

@@ -100,6 +100,13 @@ impl Plan {
     pub fn max_vus(&self) -> u64 {
         self.scenarios.iter().map(|s| s.executor.max_vus()).sum()
     }
+
+    /// The sum of the highest rates of all scenarios, in arrivals a second, as if all had theirs at once; 0 where none has a
+    /// rate.
+    #[must_use]
+    pub fn peak_per_s(&self) -> f64 {
+        self.scenarios.iter().map(|s| s.executor.peak_per_s()).sum()
+    }
 }
 
 /// One kind of user and its load.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, Refusal};
 use super::launcher::Order;
 use super::queue::{Control, Entry};
-use super::start::{Launch, ScaleRequest, StartRequest, check_plan};
+use super::start::{Launch, ScaleRequest, StartRequest};
 use super::state::State as RunState;
 use super::stored;
 use super::system::blocking;
@@ -39,7 +39,7 @@ pub(super) async fn start(
             code: "cannot_run",
             ..Refusal::invalid(error.message)
         })?;
-        check_plan(&plan, &control.config)?;
+        launch.check_plan(&plan)?;
         let run_id = control.enqueue(launch, &plan)?;
         let body = Json(json!({ "run_id": run_id, "status": "started" }));
         Ok((StatusCode::ACCEPTED, body).into_response())

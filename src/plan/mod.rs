@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use confine::{Confinement, MostLoad};
+pub use confine::{Confinement, Excess, MostLoad};
 pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;

@@ -201,8 +201,7 @@ pub(super) fn run_id_of(control: &Control, id: &str) -> Answer<String> {
     }
     let store = Store::open_read_only(&control.config.database)?;
     let number = number(&store, id)?;
-    let rows = store.list(&ListFilter::default())?;
-    let row = rows.into_iter().find(|row| row.id == number);
+    let row = store.row(number)?;
     row.map(|row| row.run_id).ok_or_else(|| Refusal::unknown(format!("there is no run {number}")))
 }
 

@@ -256,9 +256,8 @@ pub(super) async fn remove(
         {
             return Err(Refusal::conflict("this run has not ended; stop it first"));
         }
-        if stored::row_of(&control.config.database, &run_id).is_some() {
-            let store = Store::open(&control.config.database)?;
-            store.remove(number(&store, &run_id)?)?;
+        if let Some(row) = stored::row_of(&control.config.database, &run_id) {
+            Store::open(&control.config.database)?.remove(row.id)?;
         }
         control.forget(&run_id);
         Ok(StatusCode::NO_CONTENT)
@@ -308,8 +307,8 @@ pub(super) async fn report(
 /// A run as one page, with its course.
 async fn html(control: Arc<Control>, id: String) -> Answer<Response> {
     blocking(move || {
-        let record = load(&control, &id)?;
         let store = Store::open_read_only(&control.config.database)?;
+        let record = store.load(number(&store, &id)?)?;
         let course = stored::series(&store, record.id)?;
         let text = report::html(&record, &course);
         Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())

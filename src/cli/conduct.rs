@@ -279,6 +279,7 @@ impl Conductor<'_, '_> {
 
     fn obey(&mut self, order: Order, run: &Run) {
         let before = run.steering();
+        // Before the load begins there is nothing that workers could disagree on.
         let since = self.clock.map_or(Duration::ZERO, |clock| clock.now() + ORDER_AHEAD);
         let now = Steering { since, ..before };
         let (now, kind, text) = match order {
@@ -348,10 +349,10 @@ impl Conductor<'_, '_> {
 
     /// Begins what the lead wants next, or lets the run end.
     fn go_on(&mut self, run: &mut Run) {
+        let now = self.now();
         let Some(lead) = &mut self.lead else { return };
         let is_stopped = run.stop_level() > StopLevel::Running;
         self.leg = None;
-        let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
         let scenarios =
             lead.next_leg(&seen(now, &self.aggregator, &self.machine, self.target_is_local));
         if let Some(link) = &self.link {
@@ -368,8 +369,8 @@ impl Conductor<'_, '_> {
 
     /// Ends the leg under way when the lead has seen enough of it.
     fn ask_lead(&mut self, run: &Run) {
+        let now = self.now();
         let (Some(lead), Some(leg)) = (&mut self.lead, self.leg) else { return };
-        let now = self.clock.map_or(Duration::ZERO, |clock| clock.now());
         if lead.has_seen_enough(&seen(now, &self.aggregator, &self.machine, self.target_is_local)) {
             self.leg = None;
             self.aggregator.cut_leg(now);
@@ -418,7 +419,7 @@ impl Conductor<'_, '_> {
     }
 
     async fn end(mut self, failure: Option<EngineError>, mut watching: Watching) -> Conducted {
-        let at = self.clock.map_or(Duration::ZERO, |clock| clock.now());
+        let at = self.now();
         watching.finish();
         while let Some(second) = watching.next().await {
             self.add_watched(second);

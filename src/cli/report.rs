@@ -81,18 +81,18 @@ pub(super) fn resolve(store: &Store, reference: &str) -> Result<i64, StoreError>
 /// # Errors
 /// What the store says; an unknown run; a run that is INVALID.
 pub(super) fn resolve_baseline(store: &Store, reference: &str) -> Result<i64, String> {
-    let rows = store.list(&ListFilter::default()).map_err(|error| error.to_string())?;
     let is_invalid = |row: &RunRow| row.validity.as_deref() == Some("INVALID");
+    let told = |error: StoreError| error.to_string();
     match store.resolve(reference) {
-        Ok(id) if rows.iter().any(|row| row.id == id && is_invalid(row)) => Err(format!(
+        Ok(id) if store.row(id).map_err(told)?.is_some_and(|row| is_invalid(&row)) => Err(format!(
             "the numbers of run {id} are INVALID, and such a run is never a baseline; name another one"
         )),
         Ok(id) => Ok(id),
-        Err(error) => rows
-            .iter()
-            .find(|row| has_tag(row, reference) && !is_invalid(row))
-            .map(|row| row.id)
-            .ok_or_else(|| error.to_string()),
+        Err(error) => {
+            let rows = store.list(&ListFilter::default()).map_err(told)?;
+            let tagged = rows.iter().find(|row| has_tag(row, reference) && !is_invalid(row));
+            tagged.map(|row| row.id).ok_or_else(|| error.to_string())
+        }
     }
 }
 

@@ -86,7 +86,8 @@ pub struct MachineUse {
 
 /// Makes runs. One at a time is asked of it, on a thread that may wait.
 pub trait Launcher: Send + Sync + 'static {
-    /// Checks what can be checked without making load, and gives what would be done. Called when a run is asked for.
+    /// Checks what can be checked without making load, and gives what would be done. Called when a run is asked for. All that
+    /// confines the run is checked but its load: one that is too large has an answer of its own.
     ///
     /// # Errors
     /// What is wrong with it.

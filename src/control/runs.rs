@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, Refusal};
 use super::launcher::Order;
 use super::queue::{Control, Entry};
-use super::start::{Launch, ScaleRequest, StartRequest, check_plan};
+use super::start::{Launch, ScaleRequest, StartRequest};
 use super::state::State as RunState;
 use super::stored;
 use super::system::blocking;
@@ -39,7 +39,7 @@ pub(super) async fn start(
             code: "cannot_run",
             ..Refusal::invalid(error.message)
         })?;
-        check_plan(&plan, &control.config)?;
+        launch.check_plan(&plan)?;
         let run_id = control.enqueue(launch, &plan)?;
         let body = Json(json!({ "run_id": run_id, "status": "started" }));
         Ok((StatusCode::ACCEPTED, body).into_response())
@@ -201,8 +201,7 @@ pub(super) fn run_id_of(control: &Control, id: &str) -> Answer<String> {
     }
     let store = Store::open_read_only(&control.config.database)?;
     let number = number(&store, id)?;
-    let rows = store.list(&ListFilter::default())?;
-    let row = rows.into_iter().find(|row| row.id == number);
+    let row = store.row(number)?;
     row.map(|row| row.run_id).ok_or_else(|| Refusal::unknown(format!("there is no run {number}")))
 }
 
@@ -257,9 +256,8 @@ pub(super) async fn remove(
         {
             return Err(Refusal::conflict("this run has not ended; stop it first"));
         }
-        if stored::row_of(&control.config.database, &run_id).is_some() {
-            let store = Store::open(&control.config.database)?;
-            store.remove(number(&store, &run_id)?)?;
+        if let Some(row) = stored::row_of(&control.config.database, &run_id) {
+            Store::open(&control.config.database)?.remove(row.id)?;
         }
         control.forget(&run_id);
         Ok(StatusCode::NO_CONTENT)
@@ -309,8 +307,8 @@ pub(super) async fn report(
 /// A run as one page, with its course.
 async fn html(control: Arc<Control>, id: String) -> Answer<Response> {
     blocking(move || {
-        let record = load(&control, &id)?;
         let store = Store::open_read_only(&control.config.database)?;
+        let record = store.load(number(&store, &id)?)?;
         let course = stored::series(&store, record.id)?;
         let text = report::html(&record, &course);
         Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())

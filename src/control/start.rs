@@ -10,7 +10,7 @@ use super::config::{Caps, ControlConfig};
 use super::error::Refusal;
 use super::launcher::Order;
 use super::scripts;
-use crate::plan::{Confinement, Executor, Plan, TestType};
+use crate::plan::{Confinement, Excess, Plan, TestType};
 
 /// The shortest run that can be asked for.
 const SHORTEST_S: f64 = 1.0;
@@ -136,11 +136,26 @@ impl Launch {
         let caps = config.caps;
         self.users.map_or(Ok(()), |users| check_users(users, caps))?;
         self.rate_per_s.map_or(Ok(()), |rate| check_rate(rate, caps))?;
-        if self.duration.is_some_and(|duration| duration > caps.duration) {
-            let message = format!("this server runs {} s at most", caps.duration.as_secs());
-            return Err(Refusal::beyond(message));
+        match self.duration {
+            Some(duration) if duration > caps.duration => Err(too_long(caps.duration)),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Refuses a plan that a script made larger than may be asked for.
+    ///
+    /// # Errors
+    /// The first thing of which it has more than it may.
+    pub(super) fn check_plan(&self, plan: &Plan) -> Result<(), Refusal> {
+        let Some(most) = &self.confinement.most else { return Ok(()) };
+        match most.exceeded_by(plan).first() {
+            None => Ok(()),
+            Some(Excess::Duration) => Err(too_long(most.duration)),
+            Some(Excess::Users(_) | Excess::Rate(_)) => Err(Refusal::beyond(format!(
+                "the script asks for more than this server makes: {} users, {} arrivals a second",
+                most.users, most.rate_per_s
+            ))),
+        }
     }
 }
 
@@ -176,6 +191,10 @@ fn check_users(users: u64, caps: Caps) -> Result<(), Refusal> {
     if users > caps.users { Err(Refusal::beyond(message())) } else { Ok(()) }
 }
 
+fn too_long(longest: Duration) -> Refusal {
+    Refusal::beyond(format!("this server runs {} s at most", longest.as_secs()))
+}
+
 fn check_rate(rate_per_s: f64, caps: Caps) -> Result<(), Refusal> {
     if !rate_per_s.is_finite() || rate_per_s <= 0.0 {
         return Err(Refusal::invalid("rate must be above 0, in arrivals a second"));
@@ -184,44 +203,8 @@ fn check_rate(rate_per_s: f64, caps: Caps) -> Result<(), Refusal> {
     if rate_per_s > caps.rate_per_s { Err(Refusal::beyond(message())) } else { Ok(()) }
 }
 
-/// Refuses a plan that a script made larger than may be asked for, or that is for another host.
-pub(super) fn check_plan(plan: &Plan, config: &ControlConfig) -> Result<(), Refusal> {
-    if let Some(target) = &plan.target {
-        check_host(target, config)?;
-    }
-    if plan.test_type != TestType::Load {
-        // The plan of a search or a benchmark is only where it begins: the caps bound it as it goes.
-        return Ok(());
-    }
-    let caps = config.caps;
-    let peak = plan.scenarios.iter().filter_map(|scenario| peak_per_s(&scenario.executor));
-    if plan.max_vus() > caps.users || peak.sum::<f64>() > caps.rate_per_s {
-        let message = format!(
-            "the script asks for more than this server makes: {} users, {} arrivals a second",
-            caps.users, caps.rate_per_s
-        );
-        return Err(Refusal::beyond(message));
-    }
-    if plan.duration().is_some_and(|duration| duration > caps.duration) {
-        let message = format!("this server runs {} s at most", caps.duration.as_secs());
-        return Err(Refusal::beyond(message));
-    }
-    Ok(())
-}
-
-fn peak_per_s(executor: &Executor) -> Option<f64> {
-    match executor {
-        Executor::ConstantArrivalRate { rate, .. } => Some(rate.as_per_second()),
-        Executor::RampingArrivalRate { start_rate, stages, .. } => {
-            let targets = stages.iter().map(|stage| stage.target);
-            Some(targets.fold(start_rate.as_per_second(), f64::max))
-        }
-        _ => None,
-    }
-}
-
 /// Refuses a URL whose host may not be loaded.
-pub(super) fn check_host(text: &str, config: &ControlConfig) -> Result<(), Refusal> {
+fn check_host(text: &str, config: &ControlConfig) -> Result<(), Refusal> {
     let url = url::Url::parse(text)
         .ok()
         .filter(|url| ["http", "https"].contains(&url.scheme()))

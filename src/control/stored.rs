@@ -22,8 +22,7 @@ pub(super) fn rows(database: &Path, filter: &ListFilter) -> Answer<Vec<RunRow>> 
 pub(super) fn row_of(database: &Path, run_id: &str) -> Option<RunRow> {
     let store = Store::open_read_only(database).ok()?;
     let id = store.resolve(run_id).ok()?;
-    let rows = store.list(&ListFilter::default()).ok()?;
-    rows.into_iter().find(|row| row.id == id && row.run_id == run_id)
+    store.row(id).ok()?.filter(|row| row.run_id == run_id)
 }
 
 /// A run second by second, as clients see it.

@@ -29,7 +29,7 @@ impl Steering {
     /// The share of each scenario: as large as its part of the plan's most users, or of the plan's highest rates.
     pub(super) fn shares(self, scenarios: &[Scenario]) -> Vec<Self> {
         let users: Vec<f64> = scenarios.iter().map(|one| most_users(&one.executor)).collect();
-        let rates: Vec<f64> = scenarios.iter().map(|one| peak_per_s(&one.executor)).collect();
+        let rates: Vec<f64> = scenarios.iter().map(|one| one.executor.peak_per_s()).collect();
         let all: f64 = rates.iter().sum();
         let own_users = self.users.filter(|_| users.iter().sum::<f64>() > 0.0);
         let own_users = own_users.map(|total| largest_remainder(total, &users));
@@ -48,17 +48,6 @@ impl Steering {
 fn most_users(executor: &Executor) -> f64 {
     match executor {
         Executor::ConstantVus { .. } | Executor::RampingVus { .. } => executor.max_vus() as f64,
-        _ => 0.0,
-    }
-}
-
-/// The highest rate of an executor that has one.
-fn peak_per_s(executor: &Executor) -> f64 {
-    match executor {
-        Executor::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
-        Executor::RampingArrivalRate { start_rate, stages, .. } => {
-            stages.iter().map(|stage| stage.target).fold(start_rate.as_per_second(), f64::max)
-        }
         _ => 0.0,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::halves::{Halves, Points};
+use super::halves::{self, Halves, Points};
 use super::levels::Levels;
 use super::output::RunHead;
 use super::snapshot::{PhasePoint, Snapshot, StepPoint};
@@ -126,21 +126,12 @@ impl Aggregator {
         self.totals.add(window);
         let alive = self.workers.values().map(|worker| worker.vus_peak).sum();
         self.totals.vus_max = self.totals.vus_max.max(alive);
-        for RequestCell { labels, second, stats } in &window.requests {
-            let key = (*second, labels.name.clone(), labels.phase.clone());
-            let empty = StepPoint {
-                second: *second,
-                step: labels.name.clone(),
-                phase: labels.phase.clone(),
-                ..StepPoint::default()
-            };
+        for cell in &window.requests {
+            let point = point_of(cell);
             if let Some(halves) = &mut self.halves {
-                let mut point = empty.clone();
-                add_to_point(&mut point, &labels.task, labels.status, stats);
-                halves.add(&point);
+                halves.add(point.clone());
             }
-            let point = self.points.entry(key).or_insert(empty);
-            add_to_point(point, &labels.task, labels.status, stats);
+            halves::merge(&mut self.points, point);
         }
     }
 
@@ -495,18 +486,22 @@ fn times_of(stats: &RequestStats) -> TimesRecord {
     times
 }
 
-fn add_to_point(point: &mut StepPoint, task: &Arc<str>, status: u16, stats: &RequestStats) {
-    if !point.tasks.contains(task) {
-        point.tasks.push(task.clone());
+fn point_of(cell: &RequestCell) -> StepPoint {
+    let RequestCell { labels, second, stats } = cell;
+    StepPoint {
+        second: *second,
+        step: labels.name.clone(),
+        phase: labels.phase.clone(),
+        tasks: vec![labels.task.clone()],
+        count: stats.count,
+        failed: stats.failed,
+        censored: stats.censored_time.count(),
+        statuses: BTreeMap::from([(labels.status, stats.count)]),
+        service_time: stats.service_time.clone(),
+        response_time: stats.response_time.clone(),
+        bytes_sent: stats.bytes_sent,
+        bytes_received: stats.bytes_received,
     }
-    point.count += stats.count;
-    point.failed += stats.failed;
-    *point.statuses.entry(status).or_default() += stats.count;
-    point.service_time.merge(&stats.service_time);
-    point.response_time.merge(&stats.response_time);
-    point.censored += stats.censored_time.count();
-    point.bytes_sent += stats.bytes_sent;
-    point.bytes_received += stats.bytes_received;
 }
 
 fn metric_record(name: &str, sink: CustomSink) -> MetricRecord {

@@ -5,6 +5,7 @@
 //! seconds it is the snapshot's own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +27,14 @@ pub(super) struct Halves {
 
 impl Halves {
     /// Takes in a point of the second under way.
-    pub(super) fn add(&mut self, point: &StepPoint) {
+    pub(super) fn add(&mut self, point: StepPoint) {
         merge(&mut self.after, point);
     }
 
     /// A second is whole.
     pub(super) fn close_second(&mut self) {
         let after = std::mem::take(&mut self.after);
-        after.values().for_each(|point| merge(&mut self.before, point));
+        after.into_values().for_each(|point| merge(&mut self.before, point));
     }
 
     /// What came since the last half, and how long ago that was. `at` is this half.
@@ -45,11 +46,13 @@ impl Halves {
     }
 }
 
-fn merge(points: &mut Points, point: &StepPoint) {
-    let key = (point.second, point.step.clone(), point.phase.clone());
-    match points.get_mut(&key) {
-        Some(same) => same.merge(point),
-        None => drop(points.insert(key, point.clone())),
+/// Adds a point to those of its second, step and phase.
+pub(super) fn merge(points: &mut Points, point: StepPoint) {
+    match points.entry((point.second, point.step.clone(), point.phase.clone())) {
+        Entry::Occupied(mut same) => same.get_mut().merge(&point),
+        Entry::Vacant(place) => {
+            place.insert(point);
+        }
     }
 }
 
@@ -68,17 +71,17 @@ mod tests {
         let counted = |(length, points): (Duration, Vec<StepPoint>)| {
             (length, points.iter().map(|point| point.count).sum::<u64>())
         };
-        halves.add(&point(1));
+        halves.add(point(1));
         assert_eq!(counted(halves.take(ms(500))), (ms(500), 1));
-        halves.add(&point(2));
+        halves.add(point(2));
         halves.close_second();
-        halves.add(&point(4));
+        halves.add(point(4));
         assert_eq!(counted(halves.take(ms(1500))), (ms(1000), 6));
-        halves.add(&point(8));
+        halves.add(point(8));
         halves.close_second();
-        halves.add(&point(16));
+        halves.add(point(16));
         halves.close_second();
-        halves.add(&point(32));
+        halves.add(point(32));
         assert_eq!(counted(halves.take(ms(3500))), (ms(2000), 56));
         assert_eq!(counted(halves.take(ms(4500))), (ms(1000), 0));
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Plan;
 use super::error::PlanError;
 use super::layers::Wishes;
-use super::{Executor, Plan};
 use crate::reach::Reach;
 
 /// The most bytes of a body that each user of a confined run may keep.
@@ -35,6 +35,34 @@ pub struct MostLoad {
     pub rate_per_s: f64,
     /// From the start to the planned end; iterations have none, and are stopped by whoever makes the run.
     pub duration: Duration,
+}
+
+impl MostLoad {
+    /// Everything of `plan` that is more.
+    #[must_use]
+    pub fn exceeded_by(&self, plan: &Plan) -> Vec<Excess> {
+        let (users, peak_per_s) = (plan.max_vus(), plan.peak_per_s());
+        let takes_longer = plan.duration().is_some_and(|duration| duration > self.duration);
+        [
+            (users > self.users).then_some(Excess::Users(users)),
+            (peak_per_s > self.rate_per_s).then_some(Excess::Rate(peak_per_s)),
+            takes_longer.then_some(Excess::Duration),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// What a plan has more of than it may.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Excess {
+    /// Virtual users at the same time: so many.
+    Users(u64),
+    /// Arrivals a second, of all scenarios together: so many.
+    Rate(f64),
+    /// Time.
+    Duration,
 }
 
 /// Confines `plan` as the highest layer says that says so.
@@ -85,29 +113,12 @@ fn check_http(plan: &Plan, problems: &mut Vec<PlanError>) {
 }
 
 fn check_load(plan: &Plan, most: &MostLoad, problems: &mut Vec<PlanError>) {
-    let (users, peak_per_s) = (plan.max_vus(), peak_per_s(plan));
-    if users > most.users {
-        problems.push(barred("load", format!("it has {users} users, and {} may be", most.users)));
-    }
-    if peak_per_s > most.rate_per_s {
-        let reason =
-            format!("it has {peak_per_s} arrivals a second, and {} may be", most.rate_per_s);
-        problems.push(barred("load", reason));
-    }
-    if plan.duration().is_some_and(|duration| duration > most.duration) {
-        problems
-            .push(barred("load", format!("it takes longer than {} s", most.duration.as_secs())));
-    }
-}
-
-/// The highest sum of arrivals that all scenarios together could have.
-fn peak_per_s(plan: &Plan) -> f64 {
-    let peak = |executor: &Executor| match executor {
-        Executor::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
-        Executor::RampingArrivalRate { start_rate, stages, .. } => {
-            stages.iter().map(|stage| stage.target).fold(start_rate.as_per_second(), f64::max)
+    let reasons = most.exceeded_by(plan).into_iter().map(|excess| match excess {
+        Excess::Users(users) => format!("it has {users} users, and {} may be", most.users),
+        Excess::Rate(per_s) => {
+            format!("it has {per_s} arrivals a second, and {} may be", most.rate_per_s)
         }
-        _ => 0.0,
-    };
-    plan.scenarios.iter().map(|scenario| peak(&scenario.executor)).sum()
+        Excess::Duration => format!("it takes longer than {} s", most.duration.as_secs()),
+    });
+    problems.extend(reasons.map(|reason| barred("load", reason)));
 }

@@ -100,6 +100,21 @@ impl Executor {
         }
     }
 
+    /// The highest rate of arrivals, per second; 0 where completions decide when the next iteration begins.
+    #[must_use]
+    pub fn peak_per_s(&self) -> f64 {
+        match self {
+            Self::ConstantArrivalRate { rate, .. } => rate.as_per_second(),
+            Self::RampingArrivalRate { start_rate, stages, .. } => {
+                stages.iter().map(|s| s.target).fold(start_rate.as_per_second(), f64::max)
+            }
+            Self::ConstantVus { .. }
+            | Self::RampingVus { .. }
+            | Self::SharedIterations { .. }
+            | Self::PerVuIterations { .. } => 0.0,
+        }
+    }
+
     /// Whether arrivals do not wait for completions.
     #[must_use]
     pub fn is_open_model(&self) -> bool {
@@ -142,4 +157,46 @@ pub enum Arrival {
     Constant,
     /// As a Poisson process, seeded: what independent users do.
     Poisson,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(target: f64) -> Stage {
+        Stage { name: "stage".to_owned(), target, duration: Duration::from_secs(1), jump: false }
+    }
+
+    fn ramping(start_per_s: f64, targets: &[f64]) -> Executor {
+        Executor::RampingArrivalRate {
+            start_rate: Rate::per_second(start_per_s).expect("a rate"),
+            stages: targets.iter().copied().map(stage).collect(),
+            arrival: Arrival::Constant,
+            pre_allocated_vus: 1,
+            max_vus: 9,
+        }
+    }
+
+    #[test]
+    fn the_peak_of_a_rate_is_the_highest_of_its_start_and_its_stages() {
+        let constant = Executor::ConstantArrivalRate {
+            rate: Rate::per_second(30.0).expect("a rate"),
+            duration: Duration::from_secs(1),
+            arrival: Arrival::Constant,
+            pre_allocated_vus: 1,
+            max_vus: 9,
+        };
+        let peaks = [constant, ramping(5.0, &[20.0, 10.0]), ramping(50.0, &[20.0, 0.0])];
+        assert_eq!(peaks.map(|executor| executor.peak_per_s()), [30.0, 20.0, 50.0]);
+    }
+
+    #[test]
+    fn users_who_wait_for_their_answers_have_no_peak_rate() {
+        let stages = vec![stage(40.0)];
+        let closed = [
+            Executor::ConstantVus { vus: 40, duration: Duration::from_secs(1) },
+            Executor::RampingVus { start_vus: 40, stages },
+        ];
+        assert_eq!(closed.map(|executor| executor.peak_per_s()), [0.0, 0.0]);
+    }
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use confine::{Confinement, MostLoad};
+pub use confine::{Confinement, Excess, MostLoad};
 pub use error::PlanError;
 pub use executor::{Arrival, Executor, Stage};
 pub use load::MAX_VUS;
@@ -99,6 +99,13 @@ impl Plan {
     #[must_use]
     pub fn max_vus(&self) -> u64 {
         self.scenarios.iter().map(|s| s.executor.max_vus()).sum()
+    }
+
+    /// The sum of the highest rates of all scenarios, in arrivals a second, as if all had theirs at once; 0 where none has a
+    /// rate.
+    #[must_use]
+    pub fn peak_per_s(&self) -> f64 {
+        self.scenarios.iter().map(|s| s.executor.peak_per_s()).sum()
     }
 }
 

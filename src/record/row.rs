@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{RunRecord, RunStatus};
 use crate::metric::{Histogram, Quantile};
-use crate::plan::{Executor, Plan, TestType};
+use crate::plan::{Plan, TestType};
 use crate::units::Rate;
 
 /// A run in a list. Times are response times over all steps; `None` where there are too few samples.
@@ -84,17 +84,9 @@ impl From<&RunRecord> for RunRow {
 /// A plan's load in a few words: the users of closed scenarios and the peak rate of open ones, `20 VUs + 200/s`.
 #[must_use]
 pub fn load_label(plan: &Plan) -> String {
-    let (mut vus, mut rate_per_s) = (0, 0.0_f64);
-    for scenario in &plan.scenarios {
-        match &scenario.executor {
-            Executor::ConstantArrivalRate { rate, .. } => rate_per_s += rate.as_per_second(),
-            Executor::RampingArrivalRate { start_rate, stages, .. } => {
-                let peak = stages.iter().map(|stage| stage.target);
-                rate_per_s += peak.fold(start_rate.as_per_second(), f64::max);
-            }
-            closed => vus += closed.max_vus(),
-        }
-    }
+    let closed = plan.scenarios.iter().filter(|scenario| !scenario.executor.is_open_model());
+    let vus: u64 = closed.map(|scenario| scenario.executor.max_vus()).sum();
+    let rate_per_s = plan.peak_per_s();
     if plan.test_type == TestType::Stress {
         // The plan has the first load; how far it goes is what the search finds.
         return format!("probes from {}", Rate::per_second(rate_per_s).unwrap_or_default());

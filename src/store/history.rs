@@ -24,16 +24,25 @@ pub struct ListFilter {
     pub limit: Option<usize>,
 }
 
+/// What [`run_row`] reads.
+const ROWS: &str =
+    "SELECT *, (SELECT json_group_object(key, value) FROM run_tags WHERE run_id = test_runs.id) AS tags_json
+     FROM test_runs";
+
+/// One run; `None` when there is no such run.
+pub(super) fn row(connection: &Connection, id: i64) -> rusqlite::Result<Option<RunRow>> {
+    connection.query_row(&format!("{ROWS} WHERE id = ?1"), [id], run_row).optional()
+}
+
 /// Runs, newest first.
 pub(super) fn list(connection: &Connection, filter: &ListFilter) -> rusqlite::Result<Vec<RunRow>> {
-    let mut select = connection.prepare(
-        "SELECT *, (SELECT json_group_object(key, value) FROM run_tags WHERE run_id = test_runs.id) AS tags_json
-         FROM test_runs
+    let mut select = connection.prepare(&format!(
+        "{ROWS}
          WHERE (?1 IS NULL OR name = ?1)
              AND (?2 IS NULL OR EXISTS (SELECT 1 FROM run_tags
                  WHERE run_id = test_runs.id AND key = ?2 AND (?3 IS NULL OR value = ?3)))
-         ORDER BY id DESC",
-    )?;
+         ORDER BY id DESC"
+    ))?;
     let (key, value) = match &filter.tag {
         Some((key, value)) => (Some(key), value.as_ref()),
         None => (None, None),

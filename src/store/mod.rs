@@ -83,6 +83,14 @@ impl Store {
         self.wrap(history::list(&self.connection, filter))
     }
 
+    /// A run as a list has it; `None` when there is no such run.
+    ///
+    /// # Errors
+    /// What SQLite says of the file.
+    pub fn row(&self, id: i64) -> Result<Option<RunRow>, StoreError> {
+        self.wrap(history::row(&self.connection, id))
+    }
+
     /// A run whole. One that is not over, or was interrupted, is put together from its seconds.
     ///
     /// # Errors

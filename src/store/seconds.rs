@@ -10,6 +10,7 @@ use crate::record::{PhaseRecord, StepRecord};
 
 /// One row of `test_metrics` with its series.
 struct Second {
+    number: u32,
     step: String,
     phase: String,
     tasks: Vec<String>,
@@ -49,22 +50,15 @@ impl SecondPoint {
 
 /// The seconds of a run in the order of time; those of which nothing is known are left out.
 pub(super) fn series(connection: &Connection, run: i64) -> rusqlite::Result<Vec<SecondPoint>> {
-    let mut select = connection.prepare(
-        "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
-         FROM test_metrics JOIN series ON series.id = test_metrics.series_id
-         WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.second",
-    )?;
     let mut points: BTreeMap<u32, SecondPoint> = BTreeMap::new();
     add_gauges(connection, run, &mut points)?;
-    let mut rows = select.query([run])?;
-    while let Some(row) = rows.next()? {
-        let number: u32 = row.get("second")?;
-        let found = second(row)?;
+    for_each_second(connection, run, |second| {
+        let number = second.number;
         let point = points.entry(number).or_insert_with(|| SecondPoint::empty(number));
-        point.count += found.count;
-        point.failed += found.failed;
-        point.response_time.merge(&found.response_time);
-    }
+        point.count += second.count;
+        point.failed += second.failed;
+        point.response_time.merge(&second.response_time);
+    })?;
     Ok(points.into_values().collect())
 }
 
@@ -105,23 +99,33 @@ pub(super) fn rebuild(
     run: i64,
     phases: &mut [PhaseRecord],
 ) -> rusqlite::Result<Vec<StepRecord>> {
-    let mut select = connection.prepare(
-        "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
-         FROM test_metrics JOIN series ON series.id = test_metrics.series_id
-         WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.seq",
-    )?;
     let mut steps: BTreeMap<String, StepRecord> = BTreeMap::new();
-    let mut rows = select.query([run])?;
-    // Row by row: the seconds of a long run do not fit into memory all at once.
-    while let Some(row) = rows.next()? {
-        let second = second(row)?;
+    for_each_second(connection, run, |second| {
         if let Some(phase) = phases.iter_mut().find(|phase| phase.name == second.phase) {
             add_to_phase(phase, &second);
         }
         let step = steps.entry(second.step.clone()).or_insert_with(|| empty_step(&second.step));
         add_to_step(step, second);
-    }
+    })?;
     Ok(steps.into_values().collect())
+}
+
+/// Row by row, in the order in which they were written: the seconds of a long run do not fit into memory all at once.
+fn for_each_second(
+    connection: &Connection,
+    run: i64,
+    mut take: impl FnMut(Second),
+) -> rusqlite::Result<()> {
+    let mut select = connection.prepare(
+        "SELECT test_metrics.*, series.step, series.phase, series.tasks_json
+         FROM test_metrics JOIN series ON series.id = test_metrics.series_id
+         WHERE test_metrics.run_id = ?1 ORDER BY test_metrics.seq",
+    )?;
+    let mut rows = select.query([run])?;
+    while let Some(row) = rows.next()? {
+        take(second(row)?);
+    }
+    Ok(())
 }
 
 fn second(row: &Row<'_>) -> rusqlite::Result<Second> {
@@ -140,6 +144,7 @@ fn second(row: &Row<'_>) -> rusqlite::Result<Second> {
         sum_s: row.get("response_time_sum_s")?,
     };
     Ok(Second {
+        number: row.get("second")?,
         step: row.get("step")?,
         phase: row.get("phase")?,
         tasks: json_column(row, "tasks_json")?,

@@ -489,6 +489,21 @@ fn lists_are_filtered_and_bounded() {
 }
 
 #[test]
+fn the_row_of_a_run_is_the_one_that_the_list_has_of_it() {
+    let (_directory, path) = temporary();
+    for _ in 0..2 {
+        store_run(&path, &new_run_id(), 1);
+    }
+    let store = Store::open_read_only(&path).expect("open");
+    let rows = store.list(&ListFilter::default()).expect("list");
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(store.row(row.id).expect("read"), Some(row));
+    }
+    assert_eq!(store.row(3).expect("read"), None);
+}
+
+#[test]
 fn a_removed_run_leaves_no_row_behind_and_its_id_is_not_used_again() {
     let (_directory, path) = temporary();
     store_run(&path, &new_run_id(), 2);

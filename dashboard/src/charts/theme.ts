@@ -5,7 +5,7 @@ import { useSyncExternalStore } from "react";
 const KEY = "rhaid-theme";
 const listeners = new Set<() => void>();
 const system = typeof matchMedia === "function" ? matchMedia("(prefers-color-scheme: dark)") : null;
-system?.addEventListener("change", () => { apply(); });
+system?.addEventListener("change", () => { show(wished()); });
 
 export type Theme = "dark" | "light";
 
@@ -19,22 +19,21 @@ function chosen(): Theme | null {
   }
 }
 
-let current: Theme = chosen() ?? (system?.matches ? "dark" : "light");
+const wished = (): Theme => chosen() ?? (system?.matches ? "dark" : "light");
+let current: Theme = wished();
 
-function apply(): void {
-  current = chosen() ?? (system?.matches ? "dark" : "light");
-  document.documentElement.dataset["theme"] = current;
-  listeners.forEach((listener) => listener());
-}
-
-export function setTheme(theme: Theme): void {
-  try { localStorage.setItem(KEY, theme); } catch { /* It holds until the page is closed. */ }
+function show(theme: Theme): void {
   current = theme;
   document.documentElement.dataset["theme"] = theme;
   listeners.forEach((listener) => listener());
 }
 
-export function startTheme(): void { apply(); }
+export function setTheme(theme: Theme): void {
+  try { localStorage.setItem(KEY, theme); } catch { /* It holds until the page is closed. */ }
+  show(theme);
+}
+
+export function startTheme(): void { show(wished()); }
 
 export function useTheme(): Theme {
   return useSyncExternalStore((listener) => {

@@ -42,21 +42,25 @@ export function bytes(value: number | null | undefined): string {
   return `${digits(size)} ${units[unit]}`;
 }
 
+const two = (n: number) => String(n).padStart(2, "0");
+
+/** Hours, minutes and seconds, with parts of a second rounded. */
+function clock(seconds: number): [number, number, number] {
+  const whole = Math.max(0, Math.round(seconds));
+  return [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+}
+
 /** A span of seconds: `45s`, `2m 05s`, `1h 02m`. */
 export function span(seconds: number | null | undefined): string {
   if (!isNumber(seconds)) return MISSING;
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (n: number) => String(n).padStart(2, "0");
+  const [h, m, s] = clock(seconds);
   if (h > 0) return `${h}h ${two(m)}m`;
   return m > 0 ? `${m}m ${two(s)}s` : `${s}s`;
 }
 
 /** A moment on the axis of a run: `0:45`, `1:02:03`. */
 export function axisTime(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (n: number) => String(n).padStart(2, "0");
+  const [h, m, s] = clock(seconds);
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
@@ -64,7 +68,6 @@ export function axisTime(seconds: number): string {
 export function moment(rfc3339: string): string {
   const at = new Date(rfc3339);
   if (Number.isNaN(at.getTime())) return MISSING;
-  const two = (n: number) => String(n).padStart(2, "0");
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 

@@ -1,7 +1,5 @@
 // A gauge that is green below 60 %, yellow below 80 % and red from there, with the word for those who do not see colours.
 
-import type { UsagePoint } from "../model/run";
-
 export interface GaugeProps {
   label: string;
   /** 0..=1; null when the whole is not known, then only `text` is shown. */
@@ -52,6 +50,3 @@ function Trail({ values }: { values: number[] }) {
     </svg>
   );
 }
-
-/** The latest of a list of usages, and its trail. */
-export function latest(points: UsagePoint[]): UsagePoint | null { return points.at(-1) ?? null; }

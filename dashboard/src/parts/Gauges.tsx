@@ -1,9 +1,8 @@
 // CPU and memory of the target and of the generator.
 
 import { bytes, count } from "../model/figures";
-import type { RunModel, UsagePoint } from "../model/run";
-import { isOver } from "../model/run";
-import { Gauge, latest } from "./Gauge";
+import { isOver, type RunModel, type UsagePoint } from "../model/run";
+import { Gauge } from "./Gauge";
 
 export function Gauges({ model }: { model: RunModel }) {
   const cores = Math.max(1, model.record.generator?.cores ?? 1);
@@ -20,7 +19,7 @@ export function Gauges({ model }: { model: RunModel }) {
 interface PairProps { who: string; points: UsagePoint[]; cores: number; total: number | null; peak: boolean }
 
 function Pair({ who, points, cores, total, peak }: PairProps) {
-  const last = latest(points);
+  const last = points.at(-1);
   if (!last) {
     const advice = who === "Target"
       ? "The target is watched when it runs on this machine or tells its metrics (`--scrape URL`)."

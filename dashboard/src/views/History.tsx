@@ -41,8 +41,6 @@ export function matching(rows: RunRow[], text: string): RunRow[] {
   });
 }
 
-const idOf = (row: RunRow) => row.run_id;
-
 export function History({ rows, shown }: { rows: RunRow[]; shown: string | null }) {
   const [text, setText] = useState("");
   const [order, setOrder] = useState<Order>({ key: "started_at", isRising: false });
@@ -80,9 +78,9 @@ export function History({ rows, shown }: { rows: RunRow[]; shown: string | null 
             <tbody>
               {visible.map((row) => (
                 <tr key={row.run_id} className={row.run_id === shown || String(row.id) === shown ? "shown" : ""}>
-                  <td><input type="checkbox" aria-label={`Compare ${row.name} of ${moment(row.started_at)}`} checked={picked.includes(idOf(row))} onChange={() => pick(idOf(row))} /></td>
+                  <td><input type="checkbox" aria-label={`Compare ${row.name} of ${moment(row.started_at)}`} checked={picked.includes(row.run_id)} onChange={() => pick(row.run_id)} /></td>
                   <td>{moment(row.started_at)}</td>
-                  <th scope="row"><a href={runLink(idOf(row))}>{row.name}</a></th>
+                  <th scope="row"><a href={runLink(row.run_id)}>{row.name}</a></th>
                   <td>{row.test_type}</td>
                   <td>{span(row.elapsed_s)}</td>
                   <td>{count(row.requests)}</td>

@@ -82,7 +82,7 @@ impl InProcess {
 
 impl Launcher for InProcess {
     fn check(&self, launch: &Launch) -> Result<Plan, LaunchError> {
-        // Whoever asks judges the load of the plan, and has an answer of its own for one that is too large.
+        // Whoever asks judges the load of the plan.
         let mut launch = launch.clone();
         launch.confinement.most = None;
         let meant = self.meant(&launch).map_err(told)?;

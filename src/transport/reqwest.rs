@@ -9,6 +9,7 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Proxy, Response};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -151,6 +152,8 @@ fn to_reqwest(request: &Request) -> reqwest::Request {
     made.headers_mut().remove(TRANSFER_ENCODING);
     if !request.body.is_empty() {
         *made.body_mut() = Some(request.body.clone().into());
+    } else if request.tells_length() {
+        made.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     made
 }

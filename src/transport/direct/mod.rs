@@ -13,6 +13,7 @@ mod converse;
 mod head;
 mod outgoing;
 mod pool;
+mod race;
 mod receiver;
 mod stream;
 

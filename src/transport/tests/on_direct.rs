@@ -5,6 +5,7 @@
 mod connecting;
 #[path = "faults.rs"]
 mod faults;
+mod races;
 #[path = "reach.rs"]
 mod reach;
 mod reuse;

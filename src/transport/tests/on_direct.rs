@@ -5,6 +5,8 @@
 mod connecting;
 #[path = "faults.rs"]
 mod faults;
+#[path = "malformed.rs"]
+mod malformed;
 mod races;
 #[path = "reach.rs"]
 mod reach;

@@ -311,6 +311,12 @@ async fn pass_on_stage(
     returned.map(Arc::new)
 }
 
+/// Who carries the requests of a run with these settings, as records name it: `direct` or `reqwest`.
+#[must_use]
+pub fn carrier(http: &HttpSettings) -> &'static str {
+    transport_options(http).carrier().as_str()
+}
+
 pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
     TransportOptions {
         transport: match http.transport.as_str() {

@@ -125,7 +125,7 @@ impl TransportFactory {
     pub fn connect_set(&self) -> VuTransport {
         let direct = || DirectTransport::new(Arc::clone(&self.shared));
         let reqwest = || ReqwestTransport::new(Arc::clone(&self.shared));
-        match self.shared.options.transport {
+        match self.shared.options.carrier() {
             TransportChoice::Direct => VuTransport::Direct(direct()),
             TransportChoice::Reqwest | TransportChoice::Auto => VuTransport::Reqwest(reqwest()),
         }

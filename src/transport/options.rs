@@ -99,7 +99,28 @@ impl Default for TransportOptions {
     }
 }
 
+impl TransportChoice {
+    /// As it is written in options and records: `auto`, `direct` or `reqwest`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Direct => "direct",
+            Self::Reqwest => "reqwest",
+        }
+    }
+}
+
 impl TransportOptions {
+    /// Who carries the requests, the choice made where it was left open: never [`TransportChoice::Auto`].
+    #[must_use]
+    pub fn carrier(&self) -> TransportChoice {
+        match self.transport {
+            TransportChoice::Direct => TransportChoice::Direct,
+            TransportChoice::Reqwest | TransportChoice::Auto => TransportChoice::Reqwest,
+        }
+    }
+
     /// Checks what can be checked without opening a file.
     pub(super) fn check(&self) -> Result<(), TransportError> {
         let is_supported = |scheme: &str| {

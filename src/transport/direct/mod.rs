@@ -10,6 +10,8 @@
 mod chunks;
 mod connect;
 mod converse;
+#[cfg(test)]
+mod fuzzed;
 mod head;
 mod outgoing;
 mod pool;

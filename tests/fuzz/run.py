@@ -24,8 +24,9 @@ FOUND = TARGET / "found"
 TRIPLE = "x86_64-unknown-linux-gnu"
 # What libFuzzer is told by: counters of edges, their places, and what was compared with what.
 FLAGS = [
+    # By which crates know that they are fuzzed.
+    "--cfg fuzzing",
     "-Cpasses=sancov-module",
-    "-Ccodegen-units=1",
     *(
         f"-Cllvm-args={flag}"
         for flag in [
@@ -36,6 +37,7 @@ FLAGS = [
             "-simplifycfg-branch-fold-threshold=0",
         ]
     ),
+    "-Ccodegen-units=1",
 ]
 # The failure on purpose takes two to twenty seconds of one core.
 CANARY_WITHIN_S = 240

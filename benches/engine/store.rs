@@ -41,6 +41,7 @@ impl Seen {
                 host: "host".to_owned(),
                 cores: 1,
                 os: "Linux".to_owned(),
+                transport: None,
             },
         };
         let window = window(0, REQUESTS);

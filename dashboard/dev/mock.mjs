@@ -67,7 +67,7 @@ function record(row) {
     thresholds: [{ expression: "http_req_failed: rate<0.01", actual: 0.004, passed: true }, { expression: "http_req_duration: p(95)<60", actual: 29.4, passed: true }, { expression: "http_req_duration{task:login}: p(99)<90", actual: 98.1, passed: false }],
     errors: [{ name: "login", kind: "status 503", message: "the service answered 503 Service Unavailable", count: 301 }, { name: "open_team", kind: "timeout", message: "no answer within 5 s", count: 39 }],
     resources: { target: resource(118), generator: resource(42) }, totals: { ...requests(row.requests, 1), requests: row.requests, planned: row.requests, dropped: 12, vus_max: 100 },
-    generator: { version: "0.1.0", host: "bench-1", cores: 2, os: "Linux" },
+    generator: { version: "0.1.0", host: "bench-1", cores: 2, os: "Linux", transport: "reqwest" },
     ...(row.test_type === "stress" ? row.state === "RUNNING" ? {} : stress : {}), ...(row.test_type === "benchmark" ? { endpoints } : {}),
   };
 }

@@ -13,7 +13,7 @@ use super::settings::{RunSettings, TargetStart};
 use super::target::{StartedTarget, check_reachable, find_target};
 use crate::clock;
 use crate::control::{FeedOutput, RunLink};
-use crate::engine::{EngineError, Run, RunConfig};
+use crate::engine::{self, EngineError, Run, RunConfig};
 use crate::pipeline::{HistogramLog, JsonLines, Output, RunHead};
 use crate::plan::Plan;
 use crate::plan::layers::Wishes;
@@ -232,6 +232,7 @@ fn run_head(plan: &Plan) -> RunHead {
             host: host.host,
             cores: host.cores,
             os: host.os,
+            transport: Some(engine::carrier(plan).to_owned()),
         },
     }
 }

@@ -36,6 +36,6 @@ pub use dry::{DryCheck, DryError, DryEvent, DryReport, DryRequest, dry_run};
 pub use error::EngineError;
 pub use leg::LegIndex;
 pub use recorder::Recorder;
-pub use run::{Run, RunConfig, RunMessage};
+pub use run::{Run, RunConfig, RunMessage, carrier};
 pub use steer::Steering;
 pub use stop::StopLevel;

@@ -311,6 +311,13 @@ async fn pass_on_stage(
     returned.map(Arc::new)
 }
 
+/// Who carries the requests of a run, as records name it: `direct` or `reqwest`, or `auto` when each address of a script without
+/// a target decides between them.
+#[must_use]
+pub fn carrier(plan: &Plan) -> &'static str {
+    transport_options(&plan.http).carrier().name_for(plan.target.as_deref())
+}
+
 pub(super) fn transport_options(http: &HttpSettings) -> TransportOptions {
     TransportOptions {
         transport: match http.transport.as_str() {

@@ -21,7 +21,6 @@ pub(super) fn settings(layers: &[&Wishes], problems: &mut Vec<PlanError>) -> Htt
         apply(&layer.http, &mut settings);
     }
     check_transport(&settings, problems);
-    settings.transport = chosen(&settings);
     check_timeouts(&settings, problems);
     settings.headers.iter().for_each(|(name, value)| check_header(name, value, problems));
     if let Some(proxy) = &settings.proxy {
@@ -70,17 +69,6 @@ fn check_transport(settings: &HttpSettings, problems: &mut Vec<PlanError>) {
     if transport == "direct" {
         problems.push(unusable("transport", transport, &format!("{lacking}; auto chooses")));
     }
-}
-
-/// `auto` as what it comes to, where that is the same for every address, so that a run's record names who made its requests.
-fn chosen(settings: &HttpSettings) -> String {
-    let choice = match (&settings.proxy, settings.version) {
-        (Some(_), _) | (None, HttpVersion::Http2) => "reqwest",
-        (None, HttpVersion::Http1) => "direct",
-        (None, HttpVersion::Auto) => "auto",
-    };
-    let is_open = settings.transport == "auto";
-    if is_open { choice.to_owned() } else { settings.transport.clone() }
 }
 
 fn check_timeouts(settings: &HttpSettings, problems: &mut Vec<PlanError>) {

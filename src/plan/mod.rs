@@ -190,7 +190,7 @@ pub enum HttpVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpSettings {
     /// The transport: `direct`, `reqwest`, or `auto`, which is `direct` for `http` addresses and `reqwest` for `https` ones.
-    /// Where the other settings leave no choice, `auto` is replaced by what it comes to.
+    /// With HTTP/1.1 only it is `direct` for all, and with HTTP/2 only or a proxy `reqwest`.
     pub transport: String,
     /// The version policy.
     pub version: HttpVersion,

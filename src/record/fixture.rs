@@ -88,6 +88,7 @@ pub(crate) fn generator() -> GeneratorInfo {
         host: "bench-1".to_owned(),
         cores: 8,
         os: "Linux 6.1".to_owned(),
+        transport: Some("reqwest".to_owned()),
     }
 }
 

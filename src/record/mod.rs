@@ -127,6 +127,14 @@ pub struct RunRecord {
     pub generator: GeneratorInfo,
 }
 
+impl RunRecord {
+    /// Who carried the requests; what the plan asked for where that was not noted.
+    #[must_use]
+    pub fn transport(&self) -> &str {
+        self.generator.transport.as_deref().unwrap_or(&self.plan.http.transport)
+    }
+}
+
 /// One step, over the whole run or one phase.
 #[derive(Debug, Clone, Default)]
 pub struct StepRecord {
@@ -293,4 +301,9 @@ pub struct GeneratorInfo {
     pub cores: usize,
     /// Kernel and its version.
     pub os: String,
+    /// Who carried the requests, `direct` or `reqwest`, where the plan may have left the choice open (`auto` if each address of
+    /// a script without a target decides); `None` for runs of before
+    /// it was noted.
+    #[serde(default)]
+    pub transport: Option<String>,
 }

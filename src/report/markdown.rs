@@ -63,6 +63,9 @@ fn facts(view: &RunView) -> Grid {
     if let Some(target) = &view.target {
         fact("target", target.clone());
     }
+    if let Some(transport) = &view.generator.transport {
+        fact("transport", transport.clone());
+    }
     if let Some(validity) = &view.validity {
         let reasons = validity.reasons.join("; ");
         let dash = if reasons.is_empty() { "" } else { ": " };

@@ -360,6 +360,8 @@ impl Page<'_> {
         let totals = &view.totals;
         let dot = self.dot();
         let count = show_count;
+        let by = view.generator.transport.as_deref();
+        let by = by.map_or_else(String::new, |name| format!("{dot}by {name}"));
         self.heading("totals");
         self.line(&format!(
             "  iterations  {} planned = {} started + {} dropped{dot}{} completed{dot}{} interrupted{dot}{} failed",
@@ -371,7 +373,7 @@ impl Page<'_> {
             count(totals.failed_iterations)
         ));
         self.line(&format!(
-            "  requests    {} sent{dot}{} done{dot}{} failed ({} %){dot}{} successful",
+            "  requests    {} sent{dot}{} done{dot}{} failed ({} %){dot}{} successful{by}",
             count(totals.sent),
             count(totals.requests),
             count(totals.failed),

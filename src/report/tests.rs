@@ -102,7 +102,7 @@ fn a_summary_says_it_all_in_order() {
 
     totals
       iterations  420 planned = 400 started + 20 dropped · 397 completed · 3 interrupted · 10 failed
-      requests    400 sent · 400 done · 10 failed (2.50 %) · 39.0/s successful
+      requests    400 sent · 400 done · 10 failed (2.50 %) · 39.0/s successful · by reqwest
       unseen      20 iterations unsent · 0 requests whose end was not seen (≥)
       data        46.9 KiB sent · 351.6 KiB received · at most 20 VUs
 
@@ -145,6 +145,7 @@ fn a_markdown_report_has_the_same_figures() {
     | status | finished after 10s |
     | load | load, 20 VUs |
     | target | http://127.0.0.1:8117 |
+    | transport | reqwest |
     | numbers | DEGRADED: requests left 12ms late |
     | iterations | 420 planned = 400 started + 20 dropped |
     | requests | 400, 10 failed (2.50 %), 39.0/s successful |

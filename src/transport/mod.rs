@@ -48,7 +48,7 @@ use url::{Host, Url};
 pub use self::cookies::{CookieJar, MAX_COOKIE_BYTES, MAX_COOKIES};
 pub use self::direct::DirectTransport;
 pub use self::exchange::{Exchange, Failure};
-pub use self::options::{HttpVersion, TransportChoice, TransportError, TransportOptions};
+pub use self::options::{Carrier, HttpVersion, TransportChoice, TransportError, TransportOptions};
 pub use self::redirect::RedirectPolicy;
 pub use self::request::{DEFAULT_TIMEOUT, Request};
 pub use self::reqwest::ReqwestTransport;
@@ -125,19 +125,10 @@ impl TransportFactory {
     pub fn connect_set(&self) -> VuTransport {
         let direct = || DirectTransport::new(Arc::clone(&self.shared));
         let reqwest = || ReqwestTransport::new(Arc::clone(&self.shared));
-        let options = &self.shared.options;
-        match (options.transport, options.http_version) {
-            (TransportChoice::Direct, _) => VuTransport::Direct(direct()),
-            (TransportChoice::Reqwest, _) | (TransportChoice::Auto, HttpVersion::Http2) => {
-                VuTransport::Reqwest(reqwest())
-            }
-            (TransportChoice::Auto, _) if options.proxy.is_some() => {
-                VuTransport::Reqwest(reqwest())
-            }
-            (TransportChoice::Auto, HttpVersion::Http1) => VuTransport::Direct(direct()),
-            (TransportChoice::Auto, HttpVersion::Auto) => {
-                VuTransport::ByScheme { plain: direct(), tls: reqwest() }
-            }
+        match self.shared.options.carrier() {
+            Carrier::Direct => VuTransport::Direct(direct()),
+            Carrier::Reqwest => VuTransport::Reqwest(reqwest()),
+            Carrier::ByScheme => VuTransport::ByScheme { plain: direct(), tls: reqwest() },
         }
     }
 }

@@ -100,7 +100,50 @@ impl Default for TransportOptions {
     }
 }
 
+/// Who carries the requests, the choice made where it was left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Our own client.
+    Direct,
+    /// reqwest.
+    Reqwest,
+    /// Our own client without TLS, and reqwest with it, which may lead to HTTP/2.
+    ByScheme,
+}
+
+impl Carrier {
+    /// Its name in records for a run against `target`: `direct` or `reqwest`, or `auto` when each address of a script decides.
+    #[must_use]
+    pub fn name_for(self, target: Option<&str>) -> &'static str {
+        match (self, target) {
+            (Self::Direct, _) => "direct",
+            (Self::Reqwest, _) => "reqwest",
+            (Self::ByScheme, None) => "auto",
+            (Self::ByScheme, Some(target)) => {
+                let is_tls = target
+                    .get(.."https:".len())
+                    .is_some_and(|it| it.eq_ignore_ascii_case("https:"));
+                if is_tls { "reqwest" } else { "direct" }
+            }
+        }
+    }
+}
+
 impl TransportOptions {
+    /// Who carries the requests.
+    #[must_use]
+    pub fn carrier(&self) -> Carrier {
+        match (self.transport, self.http_version) {
+            (TransportChoice::Direct, _) => Carrier::Direct,
+            (TransportChoice::Reqwest, _) | (TransportChoice::Auto, HttpVersion::Http2) => {
+                Carrier::Reqwest
+            }
+            (TransportChoice::Auto, _) if self.proxy.is_some() => Carrier::Reqwest,
+            (TransportChoice::Auto, HttpVersion::Http1) => Carrier::Direct,
+            (TransportChoice::Auto, HttpVersion::Auto) => Carrier::ByScheme,
+        }
+    }
+
     /// Checks what can be checked without opening a file.
     pub(super) fn check(&self) -> Result<(), TransportError> {
         let is_supported = |scheme: &str| {

@@ -64,4 +64,10 @@ impl Request {
         let is_missing = self.names_encodings && !self.headers.contains_key(ACCEPT_ENCODING);
         is_missing.then_some(decode::ACCEPT_ENCODING)
     }
+
+    /// Whether the body's length is told though it be none: by those methods of which a body is expected (RFC 9110 8.6). Some
+    /// servers refuse them otherwise, with 411 or worse.
+    pub(super) fn tells_length(&self) -> bool {
+        !self.body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
+    }
 }

@@ -155,6 +155,8 @@ fn to_reqwest(request: &Request) -> reqwest::Request {
     made.headers_mut().remove(TRANSFER_ENCODING);
     if !request.body.is_empty() {
         *made.body_mut() = Some(request.body.clone().into());
+    } else if request.tells_length() {
+        made.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     made
 }

@@ -8,6 +8,8 @@ mod bench;
 mod check;
 /// Manners of the command line: what is refused and how it is said, where options come from, what goes where.
 mod cli;
+/// Both transports against servers of others: nginx, httpd, nghttpd, httpbin.
+mod conformance;
 /// What rhaid writes, read by programs of others.
 mod interop;
 /// How runs begin and end: kills, broken scripts, services started for a run.

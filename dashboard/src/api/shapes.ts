@@ -182,7 +182,7 @@ export interface RunRecord extends Stress {
   errors: ErrorGroup[];
   resources: { generator: Resource | null; target: Resource | null };
   totals: Requests & { requests: number; throughput: number; dropped: number; planned: number; vus_max: number };
-  generator: { version: string; host: string; cores: number; os: string };
+  generator: { version: string; host: string; cores: number; os: string; transport: string | null };
   endpoints?: Endpoint[];
   /** What was done to the run while it went on. */
   events?: LiveEvent[];

@@ -43,7 +43,7 @@ function recordOf(at: (place: string) => string, type: string): RunRecord {
     checks: [{ name: at("check"), task: at("check task"), passes: 1, fails: 1 }], thresholds: [{ expression: at("threshold"), actual: 1, passed: false }],
     errors: [{ name: at("error name"), kind: at("error kind"), message: at("error message"), count: 1 }],
     resources: { generator: null, target: null }, totals: { ...requests, requests: 1, dropped: 1, planned: 2, vus_max: 1 },
-    generator: { version: at("version"), host: at("host"), cores: 1, os: at("os") }, events: [{ at_s: 1, kind: at("event kind"), text: at("event") }],
+    generator: { version: at("version"), host: at("host"), cores: 1, os: at("os"), transport: null }, events: [{ at_s: 1, kind: at("event kind"), text: at("event") }],
     stress: { state: "COMPLETED", strategy: at("strategy"), objective: at("objective"), error_threshold: 0.05, irregular: [at("irregular")], is_generator_limited: true },
     max_sustainable: { value: 1, lower: 1, upper: 2, confirmed: true }, breakdown: { value: 2, lower: 1, first_failure: at("first failure") }, capacity: null,
     knee: { unit: at("unit"), marker: { load: 1 }, power_point: null, words: [at("knee words")] }, curve: [],

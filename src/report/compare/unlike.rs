@@ -35,7 +35,7 @@ pub(super) fn differences(a: &RunRecord, b: &RunRecord) -> Vec<String> {
     };
     differ("test type", view::word(&a.test_type), view::word(&b.test_type));
     differ("script", script(a), script(b));
-    differ("transport", a.plan.http.transport.clone(), b.plan.http.transport.clone());
+    differ("transport", a.transport().to_owned(), b.transport().to_owned());
     differ("HTTP version", view::word(&a.plan.http.version), view::word(&b.plan.http.version));
     let reuse = |run: &RunRecord| (!run.plan.http.no_connection_reuse).to_string();
     differ("connections reused", reuse(a), reuse(b));

@@ -153,7 +153,7 @@ impl Asked {
         Self(vec![
             ("script", script),
             ("tasks", tasks.join(", ")),
-            ("transport", record.plan.http.transport.clone()),
+            ("transport", record.transport().to_owned()),
             ("objective", objective.unwrap_or_else(|| "none".to_owned())),
             ("generator", record.generator.host.clone()),
         ])

@@ -139,6 +139,7 @@ fn generator(info: &GeneratorInfo) -> GeneratorInfo {
         host: clean(&info.host),
         cores: info.cores,
         os: clean(&info.os),
+        transport: info.transport.as_deref().map(clean),
     }
 }
 

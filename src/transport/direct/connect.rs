@@ -1,12 +1,9 @@
 //! Opening a connection: name, socket, TLS.
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use url::{Host, Url};
 
@@ -16,6 +13,7 @@ use super::super::exchange::Failure;
 use super::super::origin::Origin;
 use super::DirectTransport;
 use super::pool::Connection;
+use super::race::reach_one;
 use super::stream::Stream;
 use crate::metric::failure::FailureKind;
 
@@ -50,7 +48,7 @@ impl DirectTransport {
         marks: &mut Marks,
     ) -> Result<(Stream, SocketAddr), ConnectError> {
         let addresses = self.addresses(url, marks).await?;
-        let (tcp, peer) = reach_one(&addresses, self.shared.options.connect_timeout).await?;
+        let (tcp, peer) = reach_one(&addresses).await?;
         tcp.set_nodelay(true)?;
         if url.scheme() != "https" {
             return Ok((Stream::Plain(tcp), peer));
@@ -87,21 +85,4 @@ impl DirectTransport {
             None => Err("the address has no host".into()),
         }
     }
-}
-
-/// Connects to the first address that answers. Each has its share of `bound`, so that a dead one leaves time for the others.
-async fn reach_one(
-    addresses: &[SocketAddr],
-    bound: Duration,
-) -> io::Result<(TcpStream, SocketAddr)> {
-    let share = bound / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-    let mut last = io::Error::from(ErrorKind::NotFound);
-    for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok((stream, *address)),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(last)
 }

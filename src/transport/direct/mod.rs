@@ -11,9 +11,12 @@ mod chunks;
 mod connect;
 mod converse;
 mod deadline;
+#[cfg(test)]
+mod fuzzed;
 mod head;
 mod outgoing;
 mod pool;
+mod race;
 mod receiver;
 mod stream;
 

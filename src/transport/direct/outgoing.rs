@@ -123,7 +123,7 @@ fn write_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
         }
     }
     put_missing(out, request, user_agent);
-    if !request.body.is_empty() {
+    if request.tells_length() {
         // Writing to memory does not fail.
         let _ = write!(out, "content-length: {}\r\n", request.body.len());
     }

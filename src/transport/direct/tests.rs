@@ -1,63 +1,16 @@
 //! The response parser alone: any bytes, cut in any way.
 
-use bytes::Bytes;
 use http::Method;
 use proptest::prelude::*;
-use tokio::time::Instant;
-use url::Url;
 
-use super::receiver::Receiver;
+use super::fuzzed::{Outcome, Question, check};
 use crate::metric::failure::FailureKind;
-use crate::transport::hop::Hop;
-use crate::transport::{Exchange, Request, Timings, TransportOptions};
 
-/// What came of the bytes of one connection.
-#[derive(Debug)]
-struct Outcome {
-    exchange: Exchange,
-    is_whole: bool,
-    is_persistent: bool,
-}
+/// Where inputs of the fuzzer lie that were worth keeping.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus");
 
-impl Outcome {
-    fn kind(&self) -> Option<FailureKind> {
-        self.exchange.failure.as_ref().map(|failure| failure.kind)
-    }
-
-    /// What must not depend on how the bytes were cut.
-    fn told(&self) -> (Option<u16>, String, &Bytes, u64, Option<FailureKind>) {
-        let exchange = &self.exchange;
-        let status = exchange.status.map(|status| status.as_u16());
-        let headers = format!("{:?}", exchange.headers);
-        (status, headers, &exchange.body, exchange.bytes_received, self.kind())
-    }
-}
-
-/// Feeds `pieces` and then the end of the connection.
 fn receive<'a>(method: &Method, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let request = Request::new(method.clone(), Url::parse("http://t.test/").unwrap());
-    let mut hop = Hop::new(&request, Instant::now(), &TransportOptions::default());
-    let mut receiver = Receiver::new(method);
-    let mut is_whole = false;
-    for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
-        match receiver.feed(piece, &mut hop) {
-            Ok(false) => {}
-            Ok(true) => {
-                is_whole = true;
-                break;
-            }
-            Err(failure) => {
-                hop.fail(failure);
-                break;
-            }
-        }
-    }
-    let is_persistent = is_whole && receiver.is_persistent();
-    let mut exchange = hop.finish(Instant::now(), Timings::default());
-    if !is_whole && exchange.failure.is_none() {
-        exchange.failure = receiver.end().err();
-    }
-    Outcome { exchange, is_whole, is_persistent }
+    Question::new(method).ask(pieces)
 }
 
 fn get(answer: &str) -> Outcome {
@@ -147,6 +100,18 @@ fn a_head_that_trickles_in_is_bounded() {
     let pieces = std::iter::once("HTTP/1.1 200 OK\r\n").chain(std::iter::repeat_n(&*line, 10_000));
     let outcome = receive(&Method::GET, pieces.map(str::as_bytes));
     assert_eq!(outcome.kind(), Some(FailureKind::Protocol), "{outcome:?}");
+}
+
+#[test]
+fn what_the_fuzzer_starts_from_holds() {
+    let mut kinds = std::collections::BTreeSet::new();
+    let entries = std::fs::read_dir(CORPUS).unwrap();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let outcome = check(&std::fs::read(&path).unwrap()).expect("an input of two bytes or more");
+        kinds.insert((outcome.kind(), outcome.is_whole, outcome.is_persistent));
+    }
+    // Good, good and closing, cut off by the target, no HTTP, too long.
+    assert!(kinds.len() >= 5, "{kinds:?}");
 }
 
 /// Pieces of which answers are made, good ones and bad ones.

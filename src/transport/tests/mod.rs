@@ -5,6 +5,7 @@ mod differential;
 mod fault_server;
 mod faults;
 mod http2;
+mod malformed;
 mod on_direct;
 mod proxies;
 mod reach;

@@ -5,6 +5,9 @@
 mod connecting;
 #[path = "faults.rs"]
 mod faults;
+#[path = "malformed.rs"]
+mod malformed;
+mod races;
 #[path = "reach.rs"]
 mod reach;
 mod reuse;

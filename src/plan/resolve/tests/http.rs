@@ -88,14 +88,3 @@ fn settings_that_cannot_be_used_are_refused() {
         assert!(found[0].to_string().contains(says), "{says}: {found:?}");
     }
 }
-
-#[test]
-fn the_choice_of_a_transport_is_named_where_there_is_none_left() {
-    let chosen = |http: HttpWishes| plan(&[&with_http(http)]).http.transport;
-    let none = HttpWishes::default;
-    assert_eq!(chosen(none()), "auto");
-    assert_eq!(chosen(HttpWishes { version: Some(HttpVersion::Http1), ..none() }), "direct");
-    assert_eq!(chosen(HttpWishes { version: Some(HttpVersion::Http2), ..none() }), "reqwest");
-    assert_eq!(chosen(HttpWishes { proxy: Some("http://p".into()), ..none() }), "reqwest");
-    assert_eq!(chosen(HttpWishes { transport: Some("reqwest".into()), ..none() }), "reqwest");
-}

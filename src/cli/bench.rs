@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::CliError;
 use super::args::{BenchArgs, GlobalArgs};
 use super::conclusion::conclude;
-use super::execution::{Follower, check_limits, execute, ready};
+use super::execution::{Follower, execute, ready};
 use super::exit::{Ending, ExitCode};
+use super::limits::check_limits;
 use super::prepare::prepare;
 use super::printer::Printer;
 use crate::plan::{Executor, Plan, TestType, ThinkTime};
@@ -47,7 +48,7 @@ pub(super) fn bench_with(
         urls => prepare_urls(urls, wishes, printer),
     })?;
     adapt(&mut prepared.plan, settings.vus, settings.length);
-    check_limits(&prepared.plan, printer);
+    check_limits(&prepared.plan, run.vu_stack_bytes, printer);
     let plan = prepared.plan.clone();
     let mut lead = BenchLead::new(&plan, settings, printer);
     let mut ended = execute(run, prepared, target, Some(&mut lead), follower)?;

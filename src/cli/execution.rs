@@ -22,9 +22,6 @@ use crate::script::ScriptLimits;
 use crate::store::{Store, StoreOutput};
 use crate::watch::{host_info, is_on_this_machine};
 
-/// Descriptors that the process needs besides one for each virtual user's connection.
-const OWN_FILES: u64 = 64;
-
 /// A run that has ended, with the outputs that still want its record.
 pub(super) struct EndedRun {
     pub(super) record: RunRecord,
@@ -112,18 +109,6 @@ pub(super) fn reach_target(
         ) => started.wait_until_it_answers(target, *ready_timeout),
         _ if plan.http.proxy.is_some() => Ok(()),
         _ => check_reachable(target),
-    }
-}
-
-/// Raises the limit of open files and says when it is still too low for the plan.
-pub(super) fn check_limits(plan: &Plan, printer: &Printer) {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
-    let needed = plan.max_vus() + OWN_FILES;
-    if limit > 0 && needed > limit {
-        printer.warning(&format!(
-            "{} virtual users may need {needed} open files and the limit is {limit}; raise it with `ulimit -n {needed}`",
-            plan.max_vus()
-        ));
     }
 }
 

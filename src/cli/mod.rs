@@ -6,7 +6,7 @@
 //!
 //! A verb is a file: [`run`], `stress`, `bench`, [`check`], [`new`], [`report`], [`selftest`], `serve`, `sample_service`. What they share: [`prepare`] makes a plan of
 //! settings, [`target`] starts and finds the target, [`conduct`] leads a run from its first window to its record, `execution` is what is around that,
-//! `leg` what legs of searches and benchmarks have in common, `conclusion` keeps and shows what came of it.
+//! `limits` what the machine allows, `leg` what legs of searches and benchmarks have in common, `conclusion` keeps and shows what came of it.
 
 pub mod args;
 mod bench;
@@ -19,6 +19,7 @@ mod execution;
 pub mod exit;
 mod judge;
 mod leg;
+mod limits;
 pub mod new;
 pub mod prepare;
 pub mod printer;

@@ -3,8 +3,9 @@
 use super::CliError;
 use super::args::{GlobalArgs, RunArgs};
 use super::conclusion::conclude;
-use super::execution::{EndedRun, Follower, check_limits, execute, ready};
+use super::execution::{EndedRun, Follower, execute, ready};
 use super::exit::{Ending, ExitCode};
+use super::limits::check_limits;
 use super::prepare::{prepare, thresholds};
 use super::printer::Printer;
 use super::settings::RunSettings;
@@ -33,7 +34,7 @@ pub(super) fn run_with(
     settings.wishes.thresholds = thresholds(&settings.thresholds)?;
     let (prepared, target) =
         ready(&settings, |wishes| prepare(&settings.source, wishes, &settings.env, printer))?;
-    check_limits(&prepared.plan, printer);
+    check_limits(&prepared.plan, settings.vu_stack_bytes, printer);
     let baseline = load_baseline(&settings)?;
     let ended = execute(&settings, prepared, target, None, follower)?;
     let comparison = baseline.and_then(|baseline| compare(&baseline, &ended.record, printer));

@@ -9,8 +9,9 @@ mod settings;
 use super::CliError;
 use super::args::{GlobalArgs, StressArgs};
 use super::conclusion::conclude;
-use super::execution::{EndedRun, Follower, check_limits, execute, ready};
+use super::execution::{EndedRun, Follower, execute, ready};
 use super::exit::{Ending, ExitCode};
+use super::limits::check_limits;
 use super::prepare::prepare;
 use super::printer::Printer;
 use crate::analysis::validity::{Reason, Signal, Validity, Verdict};
@@ -48,7 +49,7 @@ pub(super) fn stress_with(
         ready(run, |wishes| prepare(&run.source, wishes, &run.env, printer))
             .inspect_err(|_| say(StressState::Error, printer))?;
     prepared.plan.test_type = TestType::Stress;
-    check_limits(&prepared.plan, printer);
+    check_limits(&prepared.plan, run.vu_stack_bytes, printer);
     say(StressState::StressBinarySearch, printer);
     let plan = prepared.plan.clone();
     let mut lead = StressLead::new(&plan, settings, printer);

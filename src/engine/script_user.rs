@@ -183,10 +183,17 @@ impl ScriptUser {
         let mut with = Resumption::Start;
         loop {
             with = match task.resume(with) {
-                Step::Suspended(Operation::Request(call)) => self.request(&call, stop).await,
-                Step::Suspended(Operation::Sleep(pause)) => self.sleep(pause, stop).await,
+                // Boxed: a user who sends nothing now should not hold the kilobytes that sending takes.
+                Step::Suspended(Operation::Request(call)) => {
+                    Box::pin(self.request(&call, stop)).await
+                }
+                Step::Suspended(Operation::Sleep(pause)) => {
+                    task.rest(pause);
+                    self.sleep(pause, stop).await
+                }
                 Step::Suspended(Operation::Think) => {
                     let pause = pacing::pause(&self.shape.think_time, self.random.random());
+                    task.rest(pause);
                     self.sleep(pause, stop).await
                 }
                 Step::Suspended(Operation::Yield) => {

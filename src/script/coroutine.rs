@@ -26,7 +26,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::call::HttpCall;
 use super::reply::HttpReply;
-use super::stacks::{self, TaskStack};
+use super::stacks::{self, Packed, TaskStack};
 use super::user::User;
 use crate::clock::RunClock;
 use crate::units;
@@ -43,6 +43,13 @@ const OPERATIONS_PER_LOOK: u64 = 1 << 12;
 const FAIR_SLICE: Duration = Duration::from_millis(10);
 /// Operations allowed to a script's top level, some seconds of computing.
 const MAX_TOP_LEVEL_OPERATIONS: u64 = 50_000_000;
+
+/// A task that waits for this long has its stack packed meanwhile. That takes microseconds, as do the page faults after it:
+/// little beside what a user does who comes back after seconds.
+const LONG_PAUSE: Duration = Duration::from_secs(2);
+/// How far below [`leave`]'s own variables a suspended stack may still be in use: its frame, those of the switch, and the
+/// red zone of the platform. Some hundred bytes when it is optimised.
+const SWITCH_BYTES: usize = if cfg!(debug_assertions) { 16 << 10 } else { 2 << 10 };
 
 /// What a running script may take.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +114,9 @@ struct Running {
     user: Rc<User>,
     yielder: Cell<*const Yielder<Resumption, Operation>>,
     stack_limit: usize,
+    stack_base: usize,
+    /// Where its stack was when it was last suspended.
+    left_at: Cell<usize>,
     /// The lowest address of its stack that was seen in use.
     deepest: Cell<usize>,
     clock: RunClock,
@@ -120,6 +130,8 @@ struct Running {
 pub struct Task {
     body: Option<Body>,
     running: Box<Running>,
+    /// What is on its stack, while that is not there.
+    packed: Option<Packed>,
 }
 
 impl std::fmt::Debug for Task {
@@ -175,13 +187,15 @@ impl Task {
             user,
             yielder: Cell::new(ptr::null()),
             stack_limit,
+            stack_base,
+            left_at: Cell::new(stack_base),
             deepest: Cell::new(stack_base),
             clock,
             max_busy: limits.max_busy,
             busy_since: Cell::new(None),
             slice_since: Cell::new(None),
         });
-        Ok(Self { body: Some(body), running })
+        Ok(Self { body: Some(body), running, packed: None })
     }
 
     /// Goes on with the script until it suspends or ends. After `Ended` or `Panicked` the task is done and must be dropped.
@@ -189,6 +203,7 @@ impl Task {
     /// # Panics
     /// When the task has already ended.
     pub fn resume(&mut self, with: Resumption) -> Step {
+        self.unpack();
         self.running.busy_since.set(None);
         self.running.slice_since.set(None);
         let body = self.body.as_mut().expect("a task is not resumed after its end");
@@ -208,6 +223,29 @@ impl Task {
         }
     }
 
+    /// The task, which is suspended, will not be resumed before `pause` is over: if that is long, its stack gives its memory
+    /// back meanwhile, but for what is on it.
+    pub fn rest(&mut self, pause: Duration) {
+        let Running { stack_limit, stack_base, ref left_at, .. } = *self.running;
+        let start = (left_at.get().saturating_sub(SWITCH_BYTES)) & !(size_of::<u64>() - 1);
+        let is_suspended = self.body.as_ref().is_some_and(|body| body.started() && !body.done());
+        let is_on_stack = start > stack_limit + SWITCH_BYTES && left_at.get() < stack_base;
+        if pause < LONG_PAUSE || !is_suspended || !is_on_stack || self.packed.is_some() {
+            return;
+        }
+        // SAFETY: the range is part of the stack that `body` owns, and lies beyond its guard, which is a page. A suspended
+        // coroutine uses nothing below `start` (see `SWITCH_BYTES`), and what is above is used only by those who run on
+        // the stack: `resume` and `drop` put it back before they go there.
+        self.packed = Some(unsafe { Packed::take(stack_limit, start, stack_base) });
+    }
+
+    fn unpack(&mut self) {
+        if let Some(packed) = self.packed.take() {
+            // SAFETY: `body` still owns the stack, and has not run since.
+            unsafe { packed.restore() };
+        }
+    }
+
     fn reclaim(&mut self) {
         if let Some(body) = self.body.take()
             && body.done()
@@ -221,6 +259,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        self.unpack();
         // Host values on the coroutine's stack are dropped by unwinding it; they may look for the running task.
         let before = CURRENT.replace(&raw const *self.running);
         drop(self.body.take());
@@ -257,17 +296,32 @@ pub(crate) fn current_user() -> Option<Rc<User>> {
 /// # Errors
 /// `NotInTask` at top level, where there is no user; `Ended` when the run is over.
 pub(crate) fn suspend(operation: Operation) -> Result<Resumption, Box<EvalAltResult>> {
-    let yielder = current().map_or(ptr::null(), |running| running.yielder.get());
+    let running = current();
+    let yielder = running.map_or(ptr::null(), |running| running.yielder.get());
     // SAFETY: the yielder lives on the stack of the coroutine that is calling us, for as long as its body runs.
-    let Some(yielder) = (unsafe { yielder.as_ref() }) else {
+    let (Some(yielder), Some(running)) = (unsafe { yielder.as_ref() }, running) else {
         return Err(super::reply::runtime_error(
             "requests and pauses work only inside functions that the engine calls, not at top level",
         ));
     };
-    match yielder.suspend(operation) {
+    match leave(yielder, &running.left_at, operation) {
         Resumption::Aborted => Err(ended()),
         other => Ok(other),
     }
+}
+
+/// Switches to the stack of whoever resumed the task, and notes where its own stack is then.
+///
+/// Not inlined: the note is good for [`SWITCH_BYTES`] because this frame is small.
+#[inline(never)]
+fn leave(
+    yielder: &Yielder<Resumption, Operation>,
+    left_at: &Cell<usize>,
+    operation: Operation,
+) -> Resumption {
+    let mark = 0_u8;
+    left_at.set(ptr::from_ref(black_box(&mark)) as usize);
+    yielder.suspend(operation)
 }
 
 /// The error that ends a script when the run is over. It cannot be caught by the script.

@@ -32,6 +32,7 @@ pub use error::{Finding, ScriptError};
 pub use fingerprint::fingerprint;
 pub use reply::HttpReply;
 pub use runtime::{ScriptHost, TaskEnd};
+pub use stacks::stacks_split_mappings;
 pub use user::{Observer, User, UserSeed};
 
 #[cfg(test)]

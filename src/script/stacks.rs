@@ -188,6 +188,27 @@ fn guard(start: NonZeroUsize, length: usize) -> io::Result<()> {
     Ok(unsafe { mm::mprotect(start, length, MprotectFlags::empty()) }?)
 }
 
+/// Whether each stack takes two memory mappings here, because the system has no guards within one.
+#[must_use]
+pub fn stacks_split_mappings() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let page = rustix::param::page_size();
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new range at a place that the system chooses; nobody reads or writes it before it is unmapped.
+        unsafe {
+            let Ok(start) = mm::mmap_anonymous(ptr::null_mut(), page, access, map_flags()) else {
+                return false;
+            };
+            let is_split = libc::madvise(start, page, GUARD_INSTALL) != 0;
+            let _ = mm::munmap(start, page);
+            is_split
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    true
+}
+
 /// The stack of one task. When it is dropped its memory goes back to the system.
 pub(super) struct TaskStack {
     slab: Rc<Slab>,
@@ -212,12 +233,69 @@ unsafe impl Stack for TaskStack {
 impl TaskStack {
     /// Gives all but the highest `kept` bytes back to the system.
     fn release(&self, kept: usize) {
-        let start = self.limit().get() + rustix::param::page_size();
-        let end = self.base().get() - kept;
-        // SAFETY: no task runs on the stack, so nobody reads what was on it.
-        // The advice is not followed when the memory is locked; it stays resident then, and is as good for the next task.
-        let _ = unsafe { mm::madvise(start as *mut _, end - start, RELEASE) };
+        release(self.limit().get(), self.base().get() - kept);
     }
+}
+
+/// What was on the stack of a task that is suspended for long, without the zeros between.
+///
+/// A suspended task uses two or three pages of its stack, and two thirds of those words are zero or were never written.
+pub(super) struct Packed {
+    /// Where the first word goes.
+    start: usize,
+    /// A bit for each word, 64 to a word, whether it is other than zero; then those that are.
+    words: Box<[u64]>,
+    count: usize,
+}
+
+impl Packed {
+    /// Takes what is from `start`, a multiple of 8, to the end of a stack, and gives all of its memory back to the system.
+    ///
+    /// # Safety
+    /// `limit` and `base` are those of a stack, `start` lies between them beyond the guard, and what was on the stack from
+    /// there on is not used before [`Packed::restore`].
+    pub(super) unsafe fn take(limit: usize, start: usize, base: usize) -> Self {
+        let count = (base - start) / size_of::<u64>();
+        // SAFETY: the caller says that the range is mapped and that nobody writes to it meanwhile. Its bytes are nothing but
+        // bytes here; pages that were never touched read as zero.
+        let word = |at: usize| unsafe { (start as *const u64).add(at).read_volatile() };
+        let marks = count.div_ceil(64);
+        let used = (0..count).filter(|at| word(*at) != 0).count();
+        let mut words = vec![0; marks];
+        words.reserve_exact(used);
+        for at in 0..count {
+            let value = word(at);
+            if value != 0 {
+                words[at / 64] |= 1 << (at % 64);
+                words.push(value);
+            }
+        }
+        release(limit, base);
+        Self { start, words: words.into(), count }
+    }
+
+    /// Puts everything back where it was.
+    ///
+    /// # Safety
+    /// The stack it was taken from is still there, and nothing has been written to it since.
+    pub(super) unsafe fn restore(self) {
+        let (marks, used) = self.words.split_at(self.count.div_ceil(64));
+        let mut used = used.iter();
+        for at in 0..self.count {
+            let is_used = marks[at / 64] & 1 << (at % 64) != 0;
+            let value = if is_used { used.next().copied().unwrap_or_default() } else { 0 };
+            // SAFETY: the caller says that the range is the one that was read.
+            unsafe { (self.start as *mut u64).add(at).write_volatile(value) };
+        }
+    }
+}
+
+/// Gives the memory of a stack from its guard up to `end` back to the system. Nothing there may be in use any more.
+fn release(limit: usize, end: usize) {
+    let start = limit + rustix::param::page_size();
+    // SAFETY: stacks are mapped for as long as they are known, and callers need nothing of what is on this one.
+    // The advice is not followed when the memory is locked; it stays resident then, and is as good for the next task.
+    let _ = unsafe { mm::madvise(start as *mut _, end - start, RELEASE) };
 }
 
 /// The pages are gone at once, and come back empty when they are touched.
@@ -325,6 +403,26 @@ mod tests {
             let again = taken(68, 1).remove(0);
             assert_eq!((read(&again, deep), read(&again, KEPT_BYTES)), (left, 7), "{depth}");
         }
+    }
+
+    #[test]
+    fn what_is_packed_is_gone_from_the_stack_until_it_is_restored() {
+        let page = rustix::param::page_size();
+        let stack = taken(72, 1).remove(0);
+        let depths = [1, 8, 9, page, 3 * page - 7, 4 * page, 5 * page];
+        depths.iter().for_each(|depth| write(&stack, *depth));
+        let (limit, base) = (stack.limit().get(), stack.base().get());
+        // SAFETY: nobody uses the stack but this test.
+        let packed = unsafe { Packed::take(limit, base - 4 * page, base) };
+        let kept = packed.words.len();
+        assert!(depths.iter().all(|depth| read(&stack, *depth) == 0));
+        // SAFETY: as above.
+        unsafe { packed.restore() };
+        let found: Vec<_> = depths.iter().map(|depth| read(&stack, *depth)).collect();
+        // What was below the start is gone for good.
+        assert_eq!(found, [7, 7, 7, 7, 7, 7, 0]);
+        // A mark for each of 2,048 words, and five words: the first two bytes are in one.
+        assert_eq!(kept, 4 * page / 8 / 64 + 5);
     }
 
     #[test]

@@ -256,6 +256,44 @@ fn a_panic_in_a_host_function_is_contained() {
     assert!(matches!(bench.run("journey", |_| json(200, "{}")), TaskEnd::Completed));
 }
 
+#[test]
+fn a_task_that_rests_finds_everything_as_it_left_it() {
+    let bench = bench(
+        "fn deep(n) {
+             let own = #{ text: `level ${n}` };
+             if n > 0 { deep(n - 1) } else { sleep(\"1h\") }
+             print(own.text);
+         }
+         fn journey(user) { for round in 0..3 { deep(4) } }",
+    );
+    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let mut with = Resumption::Start;
+    let mut rests = 0;
+    while let Step::Suspended(Operation::Sleep(pause)) = task.resume(with) {
+        // The second time there is nothing left to give back.
+        task.rest(pause);
+        task.rest(pause);
+        rests += 1;
+        with = Resumption::Woken;
+    }
+    let levels: Vec<_> = (0..15).map(|line| format!("log level {}", line % 5)).collect();
+    assert_eq!((rests, bench.notes.0.take()), (3, levels));
+}
+
+#[test]
+fn a_task_can_be_dropped_while_it_rests() {
+    let bench = bench("fn journey(user) { let own = [1, 2]; user.sleep(\"1h\"); own.push(3); }");
+    let handles = Rc::strong_count(&bench.user);
+    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let step = task.resume(Resumption::Start);
+    assert!(matches!(step, Step::Suspended(Operation::Sleep(_))), "{step:?}");
+    task.rest(Duration::from_secs(3600));
+    drop(task);
+    // What the script held was found on its stack and let go.
+    assert_eq!(Rc::strong_count(&bench.user), handles);
+    assert!(matches!(bench.run("journey", |_| json(200, "{}")), TaskEnd::Completed));
+}
+
 /// A folder with files, gone at the end of the test.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

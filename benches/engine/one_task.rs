@@ -15,8 +15,8 @@ use rhaid::metric::Exemplar;
 use rhaid::metric::labels::LabelParts;
 use rhaid::metric::sink::{RequestSample, RequestTimes};
 use rhaid::script::{
-    HttpCall, HttpReply, LoadOptions, Operation, Resumption, Script, ScriptHost, ScriptLimits,
-    Step, TaskEnd, User, UserSeed,
+    HttpCall, HttpReply, LoadOptions, Operation, ParsedBody, Resumption, Script, ScriptHost,
+    ScriptLimits, Step, TaskEnd, User, UserSeed,
 };
 
 /// One GET and a check, as the tools of `benches/peers` are asked for.
@@ -83,7 +83,7 @@ impl OneTask {
     }
 
     /// Answers at once and notes the request as the engine does.
-    fn answer(&self, call: &HttpCall) -> HttpReply {
+    fn answer(&self, call: &HttpCall) -> Rc<HttpReply> {
         let begun = self.clock.now();
         self.recorder.sent(begun);
         let done = self.clock.now();
@@ -113,7 +113,7 @@ impl OneTask {
             tags: &call.tags,
         };
         self.recorder.request(&labels, &sample, || exemplar(&sample));
-        HttpReply {
+        Rc::new(HttpReply {
             status: 200,
             ok: true,
             url: Some(call.url.clone()),
@@ -125,7 +125,8 @@ impl OneTask {
             times: sample.times,
             failure: None,
             step: call.name.clone(),
-        }
+            json: ParsedBody::default(),
+        })
     }
 }
 

@@ -24,7 +24,7 @@ use crate::plan::{HttpSettings, Scenario, ThinkTime};
 use crate::script::call::{CallBody, MultipartField};
 use crate::script::user::CookieChange;
 use crate::script::{
-    HttpCall, HttpReply, Operation, Resumption, ScriptHost, Step, Task, TaskEnd, User,
+    HttpCall, HttpReply, Operation, ParsedBody, Resumption, ScriptHost, Step, Task, TaskEnd, User,
 };
 use crate::transport::{Exchange, RedirectPolicy, Request, Session, TransportFactory, body};
 
@@ -244,11 +244,11 @@ impl ScriptUser {
             Ok(request) => request,
             Err(message) => {
                 let failure = Some((FailureKind::Other, message));
-                return Resumption::Reply(HttpReply {
+                return Resumption::Reply(Rc::new(HttpReply {
                     failure,
                     step: call.name.clone(),
                     ..HttpReply::default()
-                });
+                }));
             }
         };
         let around = self.around.clone();
@@ -570,11 +570,11 @@ fn part(field: &MultipartField) -> body::Part {
     }
 }
 
-fn reply(call: &HttpCall, exchange: Exchange) -> HttpReply {
+fn reply(call: &HttpCall, exchange: Exchange) -> Rc<HttpReply> {
     let status = exchange.status.map_or(0, |status| status.as_u16());
     let time = exchange.service_time();
     let times = exchange.timings;
-    HttpReply {
+    Rc::new(HttpReply {
         status,
         ok: (200..300).contains(&status),
         headers: exchange.headers,
@@ -592,5 +592,6 @@ fn reply(call: &HttpCall, exchange: Exchange) -> HttpReply {
         step: call.name.clone(),
         url: Some(exchange.url),
         body: exchange.body,
-    }
+        json: ParsedBody::default(),
+    })
 }

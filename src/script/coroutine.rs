@@ -81,15 +81,11 @@ pub enum Operation {
 
 /// How the engine goes on with a script.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every resumption is a reply; a box would cost an allocation each"
-)]
 pub enum Resumption {
     /// The first resume.
     Start,
     /// The operation was a request.
-    Reply(HttpReply),
+    Reply(Rc<HttpReply>),
     /// The operation was a pause.
     Woken,
     /// The run is over: the script must end now.

@@ -35,35 +35,35 @@ pub struct HttpReply {
     pub failure: Option<(FailureKind, String)>,
     /// The step's name, for messages.
     pub step: Arc<str>,
+    /// The body as JSON, once somebody has asked for it.
+    pub json: ParsedBody,
 }
 
-/// The script's handle on a reply; JSON is parsed once, when first asked for.
+/// A body as JSON, parsed once. It begins unparsed.
+#[derive(Debug, Clone, Default)]
+pub struct ParsedBody(OnceCell<Result<serde_json::Value, String>>);
+
+/// The script's handle on a reply.
 #[derive(Debug, Clone)]
-pub(crate) struct Response(Rc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    reply: HttpReply,
-    json: OnceCell<Result<serde_json::Value, String>>,
-}
+pub(crate) struct Response(Rc<HttpReply>);
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 impl Response {
-    pub(crate) fn new(reply: HttpReply) -> Self {
-        Self(Rc::new(Inner { reply, json: OnceCell::new() }))
+    pub(crate) fn new(reply: Rc<HttpReply>) -> Self {
+        Self(reply)
     }
 
     fn body(&self) -> ImmutableString {
-        String::from_utf8_lossy(&self.0.reply.body).into_owned().into()
+        String::from_utf8_lossy(&self.0.body).into_owned().into()
     }
 
     fn parsed(&self) -> Fallible<&serde_json::Value> {
-        let parsed = self.0.json.get_or_init(|| {
-            serde_json::from_slice(&self.0.reply.body).map_err(|error| error.to_string())
+        let parsed = self.0.json.0.get_or_init(|| {
+            serde_json::from_slice(&self.0.body).map_err(|error| error.to_string())
         });
         parsed.as_ref().map_err(|error| {
-            let reply = &self.0.reply;
+            let reply = &self.0;
             let what = match &reply.failure {
                 Some((kind, _)) => format!("it failed ({kind})"),
                 None => format!("status {}, {error}", reply.status),
@@ -90,11 +90,11 @@ impl Response {
 
     fn header(&self, name: &str) -> Dynamic {
         let Ok(name) = HeaderName::try_from(name) else { return Dynamic::UNIT };
-        joined(&self.0.reply.headers, &name).map_or(Dynamic::UNIT, Into::into)
+        joined(&self.0.headers, &name).map_or(Dynamic::UNIT, Into::into)
     }
 
     fn headers(&self) -> Map {
-        let headers = &self.0.reply.headers;
+        let headers = &self.0.headers;
         let pair = |name: &HeaderName| {
             (name.as_str().into(), joined(headers, name).unwrap_or_default().into())
         };
@@ -102,23 +102,19 @@ impl Response {
     }
 
     fn url(&self) -> ImmutableString {
-        self.0.reply.url.as_ref().map_or_else(Default::default, |url| url.as_str().into())
+        self.0.url.as_ref().map_or_else(Default::default, |url| url.as_str().into())
     }
 
     fn error(&self) -> ImmutableString {
-        self.0.reply.failure.as_ref().map_or_else(Default::default, |(_, message)| message.into())
+        self.0.failure.as_ref().map_or_else(Default::default, |(_, message)| message.into())
     }
 
     fn error_kind(&self) -> ImmutableString {
-        self.0
-            .reply
-            .failure
-            .as_ref()
-            .map_or_else(Default::default, |(kind, _)| kind.to_string().into())
+        self.0.failure.as_ref().map_or_else(Default::default, |(kind, _)| kind.to_string().into())
     }
 
     fn timings(&self) -> Map {
-        let t = &self.0.reply.times;
+        let t = &self.0.times;
         [
             ("blocked", t.blocked),
             ("dns", t.dns),
@@ -127,7 +123,7 @@ impl Response {
             ("sending", t.sending),
             ("waiting", t.waiting),
             ("receiving", t.receiving),
-            ("duration", self.0.reply.time),
+            ("duration", self.0.time),
         ]
         .into_iter()
         .map(|(name, time)| (name.into(), milliseconds(time).into()))
@@ -155,23 +151,23 @@ pub(crate) fn runtime_error(message: impl Into<String>) -> Box<EvalAltResult> {
 pub(crate) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Response>("Response")
-        .register_get("status", |r: &mut Response| i64::from(r.0.reply.status))
-        .register_get("ok", |r: &mut Response| r.0.reply.ok)
+        .register_get("status", |r: &mut Response| i64::from(r.0.status))
+        .register_get("ok", |r: &mut Response| r.0.ok)
         .register_get("body", |r: &mut Response| r.body())
         .register_get("url", |r: &mut Response| r.url())
-        .register_get("time", |r: &mut Response| milliseconds(r.0.reply.time))
+        .register_get("time", |r: &mut Response| milliseconds(r.0.time))
         .register_get("timings", |r: &mut Response| r.timings())
         .register_get("headers", |r: &mut Response| r.headers())
         .register_get("error", |r: &mut Response| r.error())
         .register_get("error_kind", |r: &mut Response| r.error_kind())
-        .register_fn("bytes", |r: &mut Response| r.0.reply.body.to_vec())
+        .register_fn("bytes", |r: &mut Response| r.0.body.to_vec())
         .register_fn("json", |r: &mut Response| r.json())
         .register_fn("json", |r: &mut Response, path: &str| r.json_path(path))
         .register_fn("header", |r: &mut Response, name: &str| r.header(name))
         .register_fn("to_string", |r: &mut Response| {
-            format!("{} -> {} ({} bytes)", r.0.reply.step, r.0.reply.status, r.0.reply.body.len())
+            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.body.len())
         })
         .register_fn("to_debug", |r: &mut Response| {
-            format!("{} -> {} ({} bytes)", r.0.reply.step, r.0.reply.status, r.0.reply.body.len())
+            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.body.len())
         });
 }

@@ -72,7 +72,9 @@ impl Bench {
         let mut with = Resumption::Start;
         loop {
             with = match task.resume(with) {
-                Step::Suspended(Operation::Request(call)) => Resumption::Reply(answer(&call)),
+                Step::Suspended(Operation::Request(call)) => {
+                    Resumption::Reply(Rc::new(answer(&call)))
+                }
                 Step::Suspended(_) => Resumption::Woken,
                 Step::Ended(result) => return self.host.explain(result),
                 Step::Panicked(message) => panic!("{message}"),

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::support::{Rhaid, poll, resident_kib};
 
 /// Within this all users are there, or gone again.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// Resident KiB of a process with `users` sleeping users.
 fn resident_with(users: u32, present: &str) -> u64 {

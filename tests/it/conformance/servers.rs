@@ -149,16 +149,17 @@ impl Server {
     }
 
     fn start(mut command: Command, folder: Folder, ports: Vec<u16>) -> Self {
-        let child = command.stdin(Stdio::null()).spawn().expect("the server starts");
+        let errors = folder.path("errors");
+        command.stdin(Stdio::null()).stderr(File::create(&errors).expect("a log"));
+        let child = command.spawn().expect("the server starts");
         let mut server = Self { child, ports, folder };
         for port in server.ports.clone() {
             let listens = || TcpStream::connect(("127.0.0.1", port)).ok();
             let is_ready = poll(READY_WITHIN, listens).is_some();
             let ended = server.child.try_wait().expect("the server is our child");
-            assert!(
-                is_ready && ended.is_none(),
-                "{command:?} does not listen on {port}: {ended:?}"
-            );
+            let is_there = is_ready && ended.is_none();
+            let said = read_lines(&errors);
+            assert!(is_there, "{command:?} does not listen: {ended:?} {said:#?}");
         }
         server
     }

@@ -4,6 +4,7 @@
     python3 benches/peers/run.py
     python3 benches/peers/run.py --tools rhaid,wrk,k6 --rounds 3 --json peers.json
     python3 benches/peers/run.py journey
+    python3 benches/peers/run.py storing
 
 What is not installed is installed into target/peers, where nothing else is touched. The target, and so all load, is on
 this machine. docs/performance.md says what is compared and what is not fair about it. Python 3.11 or newer, Linux.
@@ -27,9 +28,10 @@ import tools as peers
 from comparison import Comparison, Peers
 from journey import Journey
 from probe import TAIL_S, Failed, Job, measure
+from storing import Storing
 from table import Results, Setting, as_json, markdown
 
-COMPARISONS: dict[str, type[Comparison]] = {"peers": Peers, "journey": Journey}
+COMPARISONS: dict[str, type[Comparison]] = {"peers": Peers, "journey": Journey, "storing": Storing}
 
 # Bounds of what may be asked for, so that a comparison ends.
 MAX_ROUNDS = 50
@@ -57,7 +59,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("comparison", nargs="?", choices=COMPARISONS, default="peers",
                         help="peers: one request and one check in each tool; journey: a user of the sample service in "
-                             "rhaid and k6 [default: peers]")
+                             "rhaid and k6; storing: rhaid with and without store and live feed [default: peers]")
     parser.add_argument("--rounds", type=bounded(int, 1, MAX_ROUNDS), default=5)
     parser.add_argument("--seconds", type=bounded(float, 1, MAX_SECONDS), default=5.0, help="measured in each round")
     parser.add_argument("--connections", help="one table for each, separated by commas [default: 50, of peers 50,1000]")

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 # How often the processes of a tool are looked at.
 LOOK_EVERY_S = 0.1
@@ -56,19 +57,20 @@ class Sample:
     target_busy: float
     told: Told
     received: int
-    connections: int
+    # Those that were opened; the sample service does not count them.
+    connections: int | None
     problems: list[str] = field(default_factory=list)
     p50_error_ms: float | None = None
     p99_error_ms: float | None = None
 
 
 class Target:
-    """A null target of our own, pinned to one core. It ends with the block that it serves."""
+    """A target of our own, pinned to one core. It ends with the block that it serves, and with this process."""
 
-    def __init__(self, program: Path, core: int, held_ms: float):
-        held_us = str(round(held_ms * 1000))
+    def __init__(self, words: list[str], core: int):
         self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), str(program), held_us],
+            ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(core), *words],
+            # The null target ends when this does.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,17 +79,16 @@ class Target:
         prefix = "listening on "
         if not line.startswith(prefix):
             self._process.kill()
-            raise Failed(f"the target {program} did not start")
+            raise Failed(f"the target {words[0]} did not start")
         self.url = line[len(prefix) :].strip()
         self.pid = self._process.pid
-        # No proxy of the environment comes between.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def __enter__(self) -> "Target":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_) -> None:
         self._process.stdin.close()
+        self._process.terminate()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -95,8 +96,27 @@ class Target:
             self._process.wait()
         self._process.stdout.close()
 
+    def look(self) -> None:
+        """Notes what it has received by now, where it keeps no such notes itself."""
+
     def seen(self) -> dict:
-        """What it has received since it was last asked."""
+        """What it has received since it was last asked, in equal buckets of time."""
+        raise NotImplementedError
+
+    def problems(self, seen: dict, job: Job) -> list[str]:
+        """What is wrong with what it has received."""
+        return []
+
+
+class NullTarget(Target):
+    """The one that answers at once, or after a time, and counts."""
+
+    def __init__(self, program: Path, core: int, held_ms: float):
+        super().__init__([str(program), str(round(held_ms * 1000))], core)
+        # No proxy of the environment comes between.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def seen(self) -> dict:
         with self._opener.open(f"{self.url}/-/seen", timeout=5) as answer:
             return json.load(answer)
 
@@ -129,6 +149,17 @@ def peak_kib(pid: int) -> int:
     return 0
 
 
+def value_at(times: list[float], series: list[float], moment: float) -> float:
+    """What a series that was looked at now and then was at a moment, as if it went straight in between."""
+    if moment <= times[0]:
+        return series[0]
+    for before, after, low, high in zip(times, times[1:], series, series[1:]):
+        if before <= moment <= after:
+            share = (moment - before) / max(after - before, 1e-9)
+            return low + share * (high - low)
+    return series[-1]
+
+
 @dataclass
 class Course:
     """CPU over time, in seconds of the monotonic clock, and the largest memory."""
@@ -154,17 +185,7 @@ class Course:
 
     def used(self, series: list[float], begin: float, end: float) -> float:
         """CPU seconds from `begin` to `end`."""
-        return self._at(series, end) - self._at(series, begin)
-
-    def _at(self, series: list[float], moment: float) -> float:
-        if moment <= self.times[0]:
-            return series[0]
-        pairs = zip(self.times, self.times[1:], series, series[1:])
-        for before, after, low, high in pairs:
-            if before <= moment <= after:
-                share = (moment - before) / max(after - before, 1e-9)
-                return low + share * (high - low)
-        return series[-1]
+        return value_at(self.times, series, end) - value_at(self.times, series, begin)
 
 
 def run_tool(words: list[str], core: int, job: Job, target: Target) -> tuple[Course, str]:
@@ -190,6 +211,7 @@ def run_tool(words: list[str], core: int, job: Job, target: Target) -> tuple[Cou
                 if time.monotonic() > deadline:
                     raise Failed(f"it did not end within {job.load_s + GRACE_S:.0f} s")
                 course.look(process.pid, target.pid)
+                target.look()
                 time.sleep(LOOK_EVERY_S)
         finally:
             if process.poll() is None:
@@ -231,9 +253,9 @@ def measure(tool, job: Job, cores: tuple[int, int], target: Target, span: tuple[
         told=told,
         received=seen["requests"],
         # The one on which the counts were asked for is not the tool's.
-        connections=seen["connections"] - 1,
+        connections=None if seen["connections"] is None else seen["connections"] - 1,
     )
-    sample.problems = problems(sample, job)
+    sample.problems = problems(sample, job) + target.problems(seen, job)
     for name in ("p50", "p99"):
         says, held_ms = getattr(told, f"{name}_ms"), seen[f"held_{name}_ns"] / 1e6
         if held_ms > 0 and says is not None:
@@ -251,6 +273,6 @@ def problems(sample: Sample, job: Job) -> list[str]:
         found.append(f"it counts {told.requests} requests, the target received {received}")
     if told.failed:
         found.append(f"{told.failed} requests failed")
-    if sample.connections > job.connections * 1.05 + 1:
+    if sample.connections is not None and sample.connections > job.connections * 1.05 + 1:
         found.append(f"it opened {sample.connections} connections for {job.connections}")
     return found

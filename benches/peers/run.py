@@ -3,6 +3,8 @@
 
     python3 benches/peers/run.py
     python3 benches/peers/run.py --tools rhaid,wrk,k6 --rounds 3 --json peers.json
+    python3 benches/peers/run.py journey
+    python3 benches/peers/run.py storing
 
 What is not installed is installed into target/peers, where nothing else is touched. The target, and so all load, is on
 this machine. docs/performance.md says what is compared and what is not fair about it. Python 3.11 or newer, Linux.
@@ -16,19 +18,27 @@ import platform
 import resource
 import sys
 import tempfile
+from http.client import HTTPException
 from pathlib import Path
 
 # Nothing but target/peers and the files that are asked for is written.
 sys.dont_write_bytecode = True
 
 import tools as peers
-from probe import TAIL_S, Failed, Job, Target, measure
+from comparison import Comparison, Peers
+from journey import Journey
+from probe import TAIL_S, Failed, Job, measure
+from storing import Storing
 from table import Results, Setting, as_json, markdown
+
+COMPARISONS: dict[str, type[Comparison]] = {"peers": Peers, "journey": Journey, "storing": Storing}
 
 # Bounds of what may be asked for, so that a comparison ends.
 MAX_ROUNDS = 50
 MAX_SECONDS = 60
 MAX_CONNECTIONS = 20_000
+# What a tool can do to the one who measures it: not run, or say what cannot be read.
+FAILURES = (Failed, OSError, ValueError, LookupError, AttributeError, HTTPException)
 
 
 def say(text: str) -> None:
@@ -46,22 +56,33 @@ def bounded(kind: type, least: float, most: float):
 
 
 def arguments() -> argparse.Namespace:
-    names = [tool.name.replace(" ", "") for tool in peers.ALL]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("comparison", nargs="?", choices=COMPARISONS, default="peers",
+                        help="peers: one request and one check in each tool; journey: a user of the sample service in "
+                             "rhaid and k6; storing: rhaid with and without store and live feed [default: peers]")
     parser.add_argument("--rounds", type=bounded(int, 1, MAX_ROUNDS), default=5)
     parser.add_argument("--seconds", type=bounded(float, 1, MAX_SECONDS), default=5.0, help="measured in each round")
-    parser.add_argument("--connections", default="50,1000", help="one table for each, separated by commas")
-    parser.add_argument("--held-ms", type=bounded(float, 0, 1000), default=20.0,
-                        help="one more table with answers held for so long, to see how exact times are; 0 for none")
-    parser.add_argument("--tools", default=",".join(names), help="separated by commas [default: %(default)s]")
+    parser.add_argument("--connections", help="one table for each, separated by commas [default: 50, of peers 50,1000]")
+    parser.add_argument("--held-ms", type=bounded(float, 0, 1000),
+                        help="one more table with answers held for so long, to see how exact times are; 0 for none "
+                             "[default: 0, of peers 20]")
+    parser.add_argument("--tools", help="separated by commas [default: all of the comparison]")
     parser.add_argument("--cores", help="the target's and the tool's, such as 0,1 [default: the first two]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--rhaid", type=Path, help="this build [default: the repository's, built for release]")
     parser.add_argument("--target", type=Path, help="this null target [default: as for --rhaid]")
     given = parser.parse_args()
+    given.comparison = COMPARISONS[given.comparison]()
+    names = [tool.name.replace(" ", "") for tool in given.comparison.tools]
+    if given.held_ms is None:
+        given.held_ms = given.comparison.held_ms
+    if given.held_ms and not given.comparison.can_hold:
+        parser.error("the target of this comparison holds no answers")
     try:
-        given.connections = [bounded(int, 1, MAX_CONNECTIONS)(text) for text in given.connections.split(",")]
-        given.tools = [peers.ALL[names.index(name)] for name in given.tools.replace(" ", "").split(",")]
+        connections = (given.connections or given.comparison.connections).split(",")
+        given.connections = [bounded(int, 1, MAX_CONNECTIONS)(text) for text in connections]
+        chosen = given.tools.replace(" ", "").split(",") if given.tools else names
+        given.tools = [given.comparison.tools[names.index(name)] for name in chosen]
         given.cores = two_cores(given.cores)
     except (ValueError, argparse.ArgumentTypeError) as error:
         parser.error(f"{error}; the tools are {', '.join(names)}")
@@ -82,17 +103,16 @@ def machine() -> str:
     return f"{model or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
-def prepare(given: argparse.Namespace, results: Results) -> Path:
-    """Makes the target and the tools ready; says which cannot be had. Gives back the target."""
+def prepare(given: argparse.Namespace, results: Results) -> None:
+    """Makes the target and the tools ready; says which cannot be had."""
     cache = peers.REPOSITORY / "target" / "peers"
     cache.mkdir(parents=True, exist_ok=True)
     if given.rhaid:
         peers.Rhaid.program = given.rhaid.resolve()
-    target = given.target.resolve() if given.target else None
     try:
-        target = target or peers.build("--example", "null-target") / "examples" / "null-target"
+        given.comparison.prepare(given.target.resolve() if given.target else None)
     except peers.Missing as error:
-        sys.exit(f"error: the target cannot be built: {error}")
+        sys.exit(f"error: there is no target: {error}")
     for kind in given.tools:
         say(f"preparing {kind.name}")
         tool = kind(cache)
@@ -102,21 +122,32 @@ def prepare(given: argparse.Namespace, results: Results) -> Path:
         except peers.Missing as error:
             say(f"  {error}")
             results.missing[kind.name] = str(error)
-    return target
 
 
-def one(tool, setting: Setting, given: argparse.Namespace, program: Path):
+def one(tool, setting: Setting, given: argparse.Namespace):
     """One measurement, with a target and a folder of its own."""
     load_s = math.ceil(tool.settle_s + given.seconds + TAIL_S)
     with (
         tempfile.TemporaryDirectory(prefix="peers-") as folder,
-        Target(program, given.cores[0], setting.held_ms) as target,
+        given.comparison.target(setting, given.cores[0]) as target,
     ):
         job = Job(target.url, setting.connections, load_s, Path(folder))
         return measure(tool, job, given.cores, target, (tool.settle_s, given.seconds))
 
 
-def compare(given: argparse.Namespace, results: Results, program: Path) -> None:
+def look_for_differences(given: argparse.Namespace, results: Results) -> None:
+    """Notes in what the tools do not do the same, before they are compared."""
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        try:
+            job = Job("", 1, 2, Path(folder))
+            results.differences = given.comparison.differences(results.tools, given.cores, job)
+        except FAILURES as error:
+            results.differences = [f"not found out: {error!r}"]
+    for difference in results.differences:
+        say(difference)
+
+
+def compare(given: argparse.Namespace, results: Results) -> None:
     for round_ in range(given.rounds):
         for setting in results.settings:
             # Each round begins with another tool, so that none always comes after the same one.
@@ -124,8 +155,8 @@ def compare(given: argparse.Namespace, results: Results, program: Path) -> None:
             for tool in results.tools[first:] + results.tools[:first]:
                 where = f"round {round_ + 1}, {setting.title()}, {tool.name}"
                 try:
-                    sample = one(tool, setting, given, program)
-                except (Failed, OSError, ValueError, LookupError, AttributeError) as error:
+                    sample = one(tool, setting, given)
+                except FAILURES as error:
                     results.failures[setting, tool.name].append(f"{str(error) or type(error).__name__}")
                     say(f"{where}: not measured: {error!r}")
                     continue
@@ -141,20 +172,25 @@ def main() -> int:
     settings = [Setting(connections, 0.0) for connections in given.connections]
     if given.held_ms:
         settings.append(Setting(min(given.connections), given.held_ms))
-    results = Results([], settings)
-    program = prepare(given, results)
+    results = Results(given.comparison.reference, given.comparison.digits, settings)
+    prepare(given, results)
+    look_for_differences(given, results)
     each_s = sum(tool.settle_s + given.seconds + TAIL_S + 1.5 for tool in results.tools)
     say(f"{len(results.tools)} tools take about {each_s * len(settings) * given.rounds / 60:.0f} minutes")
-    compare(given, results, program)
+    compare(given, results)
     about = {"rounds": given.rounds, "seconds": given.seconds, "machine": machine(), "cores": given.cores}
     print(markdown(results, about), end="")
     if given.json:
         given.json.write_text(json.dumps(as_json(results, about), indent=2) + "\n")
-    # A comparison without figures of our own, or with counts of ours that do not add up, is none.
-    ours = [line for line in results.problems() if line.startswith("rhaid,")]
-    asked = any(kind is peers.Rhaid for kind in given.tools)
-    measured = any(results.samples[setting, "rhaid"] for setting in settings)
-    return 1 if asked and (ours or not measured) else 0
+    return 0 if is_sound(given, results) else 1
+
+
+def is_sound(given: argparse.Namespace, results: Results) -> bool:
+    """Whether all tools that the comparison needs, and that were asked for, have figures that can be relied on."""
+    needed = [tool.name for tool in given.tools if tool.name in given.comparison.needed]
+    has_all = all(results.samples[setting, name] for setting in results.settings for name in needed)
+    wrong = [line for line in results.problems() for name in needed if line.startswith(f"{name},")]
+    return has_all and not wrong and not results.differences
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from statistics import median
 
 from probe import Sample
 
-REFERENCE = "rhaid"
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -25,22 +23,31 @@ class Setting:
 class Results:
     """Samples by setting, tool and round; and why there are none."""
 
-    def __init__(self, tools: list, settings: list[Setting]):
-        self.tools = tools
+    def __init__(self, reference: str, digits: int, settings: list[Setting]):
+        # The tool that all are held against, and the digits of ratios.
+        self.reference = reference
+        self.digits = digits
+        self.tools: list = []
         self.settings = settings
         self.samples: dict[tuple[Setting, str], dict[int, Sample]] = defaultdict(dict)
         self.failures: dict[tuple[Setting, str], list[str]] = defaultdict(list)
         self.missing: dict[str, str] = {}
+        # In what the tools do not do the same.
+        self.differences: list[str] = []
 
     def of(self, setting: Setting, tool: str, field: str) -> list[float]:
         values = (getattr(sample, field) for sample in self.samples[setting, tool].values())
         return [value for value in values if value is not None]
 
-    def ratios(self, setting: Setting, tool: str) -> list[float]:
-        """rhaid's throughput over the tool's, round by round: what disturbs a round disturbs both."""
-        ours, theirs = self.samples[setting, REFERENCE], self.samples[setting, tool]
+    def ratios(self, setting: Setting, tool: str, field: str) -> list[float]:
+        """The tool's figure over the reference's, round by round: what disturbs a round disturbs both."""
+        ours, theirs = self.samples[setting, self.reference], self.samples[setting, tool]
         rounds = sorted(ours.keys() & theirs.keys())
-        return [ours[r].throughput_per_s / theirs[r].throughput_per_s for r in rounds]
+        return [getattr(theirs[r], field) / getattr(ours[r], field) for r in rounds]
+
+    def slower(self, setting: Setting, tool: str) -> list[float]:
+        """How many times the tool's throughput the reference has."""
+        return [1 / ratio for ratio in self.ratios(setting, tool, "throughput_per_s")]
 
     def problems(self) -> list[str]:
         """What does not add up, a line each."""
@@ -64,7 +71,9 @@ def with_range(values: list[float], digits: int = 0) -> str:
 
 
 def table(results: Results, setting: Setting) -> list[str]:
-    head = ["tool", "does", "requests/s", "rhaid ÷ tool", "CPU µs a request", "peak MiB", "target busy"]
+    reference = results.reference
+    head = ["tool", "does", "requests/s", f"{reference} ÷ tool", "CPU µs a request", f"tool ÷ {reference}"]
+    head += ["peak MiB", "target busy"]
     if setting.held_ms:
         head += ["p50 error ms", "p99 error ms"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
@@ -75,10 +84,14 @@ def table(results: Results, setting: Setting) -> list[str]:
         def cell(field: str, digits: int = 0) -> str:
             return with_range(results.of(setting, tool.name, field), digits)
 
-        ratio = "1" if tool.name == REFERENCE else with_range(results.ratios(setting, tool.name), 2)
+        slower, dearer = "1", "1"
+        if tool.name != reference:
+            slower = with_range(results.slower(setting, tool.name), results.digits)
+            cpu_ratios = results.ratios(setting, tool.name, "cpu_us_per_request")
+            dearer = with_range(cpu_ratios, results.digits)
         busy = median(results.of(setting, tool.name, "target_busy"))
         rate, cpu, peak = cell("throughput_per_s"), cell("cpu_us_per_request", 1), cell("peak_mib")
-        cells = [tool.name, tool.does, rate, ratio, cpu, peak, f"{busy:.0%}"]
+        cells = [tool.name, tool.does, rate, slower, cpu, dearer, peak, f"{busy:.0%}"]
         if setting.held_ms:
             cells += [cell("p50_error_ms", 2), cell("p99_error_ms", 2)]
         lines.append(f"| {' | '.join(cells)} |")
@@ -95,6 +108,7 @@ def markdown(results: Results, about: dict) -> str:
         lines += ["", f"### {setting.title()}", "", *table(results, setting)]
     for heading, notes in (
         ("Could not be had", [f"{tool}: {why}" for tool, why in results.missing.items()]),
+        ("Is not the same", results.differences),
         ("Does not add up", results.problems()),
     ):
         if notes:
@@ -112,11 +126,20 @@ def as_json(results: Results, about: dict) -> dict:
             tools.append(
                 {
                     "tool": tool.name,
-                    "ratio_of_rhaid": results.ratios(setting, tool.name),
+                    "reference_over_throughput": results.slower(setting, tool.name),
+                    "cpu_over_reference": results.ratios(setting, tool.name, "cpu_us_per_request"),
                     "rounds": [{"round": r + 1, **asdict(sample)} for r, sample in sorted(rounds.items())],
                     "failures": results.failures[setting, tool.name],
                 }
             )
         settings.append({**asdict(setting), "tools": tools})
     versions = {tool.name: tool.version for tool in results.tools}
-    return {"version": 1, **about, "tools": versions, "missing": results.missing, "settings": settings}
+    return {
+        "version": 2,
+        **about,
+        "reference": results.reference,
+        "tools": versions,
+        "missing": results.missing,
+        "differences": results.differences,
+        "settings": settings,
+    }

@@ -96,23 +96,33 @@ class Rhaid(Tool):
     does = SCRIPTED
     # A build of somebody's choice instead of this repository's.
     program: Path | None = None
+    script = "check.rhai"
+    # A run is stored, as it is for whoever does not say otherwise.
+    store = ("--db", "rhaid.db")
+
+    @staticmethod
+    def built() -> Path:
+        """The program, which all kinds of run share. Raises `Missing`."""
+        Rhaid.program = Rhaid.program or build("--bin", "rhaid") / "rhaid"
+        return Rhaid.program
 
     def find(self) -> None:
-        if self.program is None:
-            type(self).program = build("--bin", "rhaid") / "rhaid"
+        self.built()
         self.version = step(self.program, "--version").split()[-1]
 
     def command(self, job: Job) -> list[str]:
         load = ["-u", str(job.connections), "-d", f"{job.load_s}s", "--threads", "1"]
-        # A run is stored, as it is for whoever does not say otherwise.
-        kept = ["--db", "rhaid.db", "--json", "run.json"]
+        kept = [*self.store, "--json", "run.json"]
         # That the machine is busy is what is wanted here.
         talk = ["--allow-invalid", "--no-progress", "-q"]
-        script = str(HERE / "check.rhai")
+        script = str(HERE / self.script)
         return [str(self.program), "run", script, "--target", job.url, *load, *kept, *talk]
 
     def read(self, job: Job, printed: str) -> Told:
-        run = json.loads((job.folder / "run.json").read_text())
+        return self.told(json.loads((job.folder / "run.json").read_text()), job)
+
+    def told(self, run: dict, job: Job) -> Told:
+        """What a run's record says."""
         passed = sum(check["passes"] for check in run["checks"])
         times = run["steps"][0]["http_req_duration"]
         requests, failed = run["totals"]["requests"], run["totals"]["failed"]
@@ -266,12 +276,13 @@ class K6(Python):
     name = "k6"
     does = SCRIPTED
     package = "k6"
+    script = "check.js"
 
     def command(self, job: Job) -> list[str]:
         load = ["--vus", str(job.connections), "--duration", f"{job.load_s}s"]
         told = ["-e", f"TARGET={job.url}", "-e", f"OUT={job.folder / 'k6.json'}"]
         quiet = ["--quiet", "--no-color", "--no-usage-report"]
-        return [self.program, "run", *load, *told, *quiet, str(HERE / "check.js")]
+        return [self.program, "run", *load, *told, *quiet, str(HERE / self.script)]
 
     def read(self, job: Job, printed: str) -> Told:
         metrics = json.loads((job.folder / "k6.json").read_text())

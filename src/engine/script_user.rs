@@ -1,8 +1,10 @@
 //! A virtual user that runs script functions over a session of its own.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -183,10 +185,7 @@ impl ScriptUser {
         let mut with = Resumption::Start;
         loop {
             with = match task.resume(with) {
-                // Boxed: a user who sends nothing now should not hold the kilobytes that sending takes.
-                Step::Suspended(Operation::Request(call)) => {
-                    Box::pin(self.request(&call, stop)).await
-                }
+                Step::Suspended(Operation::Request(call)) => self.request(&call, stop).await,
                 Step::Suspended(Operation::Sleep(pause)) => {
                     task.rest(pause);
                     self.sleep(pause, stop).await
@@ -240,7 +239,7 @@ impl ScriptUser {
     }
 
     async fn request(&mut self, call: &HttpCall, stop: &Stop) -> Resumption {
-        let request = match self.build(call) {
+        let mut request = match self.build(call) {
             Ok(request) => request,
             Err(message) => {
                 let failure = Some((FailureKind::Other, message));
@@ -258,7 +257,10 @@ impl ScriptUser {
             RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };
         let record = Recording { around: &around, shape: &self.shape, user: &self.user, call };
         let due = Cell::new(self.due);
+        // Requests that leave together wake the target once: with 50 connections that is a fifth of what each costs.
+        after_those_who_are_ready().await;
         let begun = around.clock.now();
+        request.handed_at = Some(around.clock.instant(begun));
         around.recorder.sent(begun);
         let sent = session.send_observed(request, &policy, |hop| {
             due.set(record.hop(hop, due.get(), false));
@@ -517,6 +519,19 @@ impl Recording<'_> {
     }
 }
 
+/// Gives every task of this thread that is ready its turn first.
+async fn after_those_who_are_ready() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 fn is_same_url(one: &Arc<url::Url>, other: &Arc<url::Url>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
@@ -570,7 +585,7 @@ fn part(field: &MultipartField) -> body::Part {
     }
 }
 
-fn reply(call: &HttpCall, exchange: Exchange) -> Rc<HttpReply> {
+fn reply(call: &HttpCall, exchange: Box<Exchange>) -> Rc<HttpReply> {
     let status = exchange.status.map_or(0, |status| status.as_u16());
     let time = exchange.service_time();
     let times = exchange.timings;

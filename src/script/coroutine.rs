@@ -51,6 +51,10 @@ const LONG_PAUSE: Duration = Duration::from_secs(2);
 /// red zone of the platform. Some hundred bytes when it is optimised.
 const SWITCH_BYTES: usize = if cfg!(debug_assertions) { 16 << 10 } else { 2 << 10 };
 
+/// As much of a stack, in bytes, counts as used from the start: a look for each call of a shallow script would cost more than
+/// it tells.
+const USUAL_DEPTH: usize = 32 << 10;
+
 /// What a running script may take.
 #[derive(Debug, Clone, Copy)]
 pub struct ScriptLimits {
@@ -185,7 +189,7 @@ impl Task {
             stack_limit,
             stack_base,
             left_at: Cell::new(stack_base),
-            deepest: Cell::new(stack_base),
+            deepest: Cell::new(stack_base - USUAL_DEPTH),
             clock,
             max_busy: limits.max_busy,
             busy_since: Cell::new(None),
@@ -273,8 +277,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// The task that runs on this thread now.
 ///
-/// Not inlined: the address of a thread-local must not be kept over a suspension.
-#[inline(never)]
+/// The address of the thread-local may be kept over a suspension, since a coroutine never changes thread.
 fn current<'a>() -> Option<&'a Running> {
     let running = CURRENT.get();
     // SAFETY: `CURRENT` is set only by `Task::resume` and `Task::drop`, to the boxed `Running` of a task that is borrowed
@@ -331,13 +334,32 @@ pub(crate) struct RunEnded;
 
 /// Called by Rhai for each operation of a running script; a value ends the script with it.
 pub(crate) fn on_progress(operations: u64, stop_now: impl Fn() -> bool) -> Option<Dynamic> {
-    let Some(running) = current() else {
+    let running = current();
+    let mark = 0_u8;
+    let here = ptr::from_ref(black_box(&mark)) as usize;
+    // Nearly always: no deeper than before, and no look at the clock is due.
+    if let Some(running) = running
+        && here >= running.deepest.get()
+        && !operations.is_multiple_of(OPERATIONS_PER_LOOK)
+    {
+        return None;
+    }
+    look_closer(running, here, operations, stop_now)
+}
+
+#[cold]
+#[inline(never)]
+fn look_closer(
+    running: Option<&Running>,
+    here: usize,
+    operations: u64,
+    stop_now: impl Fn() -> bool,
+) -> Option<Dynamic> {
+    let Some(running) = running else {
         return (operations > MAX_TOP_LEVEL_OPERATIONS).then(|| {
             "the script's top level does not come to an end; it should only set things up".into()
         });
     };
-    let mark = 0_u8;
-    let here = ptr::from_ref(black_box(&mark)) as usize;
     if here > running.stack_limit && here < running.deepest.get() {
         running.deepest.set(here);
     }

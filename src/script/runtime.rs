@@ -60,6 +60,10 @@ struct CallState {
 /// The notes of calls that have ended. The next call takes them over: to find the functions of a short script again takes as
 /// long as to run it.
 struct IdleStates {
+    #[expect(
+        clippy::vec_box,
+        reason = "each goes to a coroutine's stack and back, where a pointer is less to move and to keep"
+    )]
     kept: RefCell<Vec<Box<CallState>>>,
     most: usize,
 }

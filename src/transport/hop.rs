@@ -25,7 +25,8 @@ pub(super) struct Head {
 /// An exchange that fills up. It outlives the future that fills it, so that a timeout loses nothing.
 #[derive(Debug)]
 pub(super) struct Hop {
-    exchange: Exchange,
+    /// Boxed: it is large, and handed on from future to future.
+    exchange: Box<Exchange>,
     body: Kept,
     drained: u64,
     max_drained: u64,
@@ -34,7 +35,8 @@ pub(super) struct Hop {
 impl Hop {
     /// A hop of which nothing has happened yet.
     pub(super) fn new(request: &Request, started_at: Instant, options: &TransportOptions) -> Self {
-        let exchange = Exchange::unsent(request.method.clone(), request.url.clone(), started_at);
+        let exchange =
+            Exchange::unsent(request.method.clone(), request.url.clone(), started_at).into();
         let body = Kept::new(if request.keep_body { options.max_body } else { 0 });
         Self { exchange, body, drained: 0, max_drained: options.max_drained }
     }
@@ -53,6 +55,11 @@ impl Hop {
     /// When the request was given to a connection.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         self.exchange.sent_at
+    }
+
+    /// When the head of the answer was there.
+    pub(super) fn first_byte_at(&self) -> Option<Instant> {
+        self.exchange.first_byte_at
     }
 
     /// Takes the head of the answer, which has just become whole.
@@ -118,7 +125,7 @@ impl Hop {
     }
 
     /// The exchange as it came to be. `stages` are those up to the last byte of the request.
-    pub(super) fn finish(self, done_at: Instant, stages: Timings) -> Exchange {
+    pub(super) fn finish(self, done_at: Instant, stages: Timings) -> Box<Exchange> {
         let Self { mut exchange, body, .. } = self;
         exchange.truncated = body.is_truncated && body.bound > 0;
         exchange.body = body.into_bytes();

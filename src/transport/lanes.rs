@@ -22,6 +22,8 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 pub(super) struct Lane {
     host: Option<Rc<Semaphore>>,
+    /// Whether there was none at first.
+    pub(super) has_waited: bool,
 }
 
 impl Drop for Lane {
@@ -44,14 +46,15 @@ impl Lanes {
     ///
     /// Dropping the future gives up the place in the queue.
     pub(super) async fn enter(&self, url: &Url) -> Lane {
-        let Some(host) = self.host(url) else { return Lane { host: None } };
+        let Some(host) = self.host(url) else { return Lane { host: None, has_waited: false } };
+        let has_waited = host.available_permits() == 0;
         let permit = match host.try_acquire() {
             Ok(permit) => Ok(permit),
             Err(_) => host.acquire().await,
         };
         // The lane gives it back, since it outlives this borrow. A semaphore that is never closed always yields one.
         permit.expect("the semaphore is never closed").forget();
-        Lane { host: Some(host) }
+        Lane { host: Some(host), has_waited }
     }
 
     fn host(&self, url: &Url) -> Option<Rc<Semaphore>> {

@@ -170,12 +170,12 @@ impl VuTransport {
     ///
     /// Dropping the future gives up the request and closes its connection if it was in use (an
     /// HTTP/2 stream is reset). The others are not touched.
-    pub async fn send(&self, request: &Request) -> Exchange {
+    pub async fn send(&self, request: &Request) -> Box<Exchange> {
         match self {
-            Self::Reqwest(transport) => transport.send(request).await,
+            Self::Reqwest(transport) => Box::pin(transport.send(request)).await,
             Self::Direct(transport) => transport.send(request).await,
             Self::ByScheme { tls, .. } if request.url.scheme() == "https" => {
-                tls.send(request).await
+                Box::pin(tls.send(request)).await
             }
             Self::ByScheme { plain, .. } => plain.send(request).await,
         }

@@ -95,6 +95,7 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, url: Url) {
     if request.url.origin() != url.origin() {
         CREDENTIALS.iter().for_each(|name| drop(request.headers.remove(name)));
     }
+    request.handed_at = None;
     request.url = url.into();
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, Method};
+use tokio::time::Instant;
 use url::Url;
 
 use super::decode;
@@ -34,6 +35,8 @@ pub struct Request {
     ///
     /// [`TransportOptions::max_body`]: super::TransportOptions::max_body
     pub keep_body: bool,
+    /// When it is handed over, if the caller has just looked at the clock.
+    pub handed_at: Option<Instant>,
     /// Whether the target is told which content encodings are understood, unless the headers say it.
     pub names_encodings: bool,
 }
@@ -49,6 +52,7 @@ impl Request {
             body: Bytes::new(),
             timeout: DEFAULT_TIMEOUT,
             keep_body: true,
+            handed_at: None,
             names_encodings: false,
         }
     }

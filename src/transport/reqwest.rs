@@ -60,8 +60,8 @@ impl ReqwestTransport {
 
     /// Sends one request and reads its answer to the end; see
     /// [`VuTransport::send`](super::VuTransport::send).
-    pub(super) async fn send(&self, request: &Request) -> Exchange {
-        let started_at = Instant::now();
+    pub(super) async fn send(&self, request: &Request) -> Box<Exchange> {
+        let started_at = request.handed_at.unwrap_or_else(Instant::now);
         let hop = Hop::new(request, started_at, &self.shared.options);
         let mut attempt = Attempt { hop, watch: Watch::new(started_at) };
         let deadline = started_at + request.timeout;
@@ -219,7 +219,7 @@ impl Attempt {
         self.hop.cut_off();
     }
 
-    fn finish(self) -> Exchange {
+    fn finish(self) -> Box<Exchange> {
         let done_at = Instant::now();
         let stages = self.watch.timings(self.hop.sent_at().unwrap_or(done_at));
         let mut exchange = self.hop.finish(done_at, stages);

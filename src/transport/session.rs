@@ -54,7 +54,7 @@ impl Session {
     pub async fn send(&self, request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
         let mut hops = Vec::with_capacity(1);
         let last = self.send_observed(request, policy, |hop| hops.push(hop.clone())).await;
-        hops.push(last);
+        hops.push(*last);
         hops
     }
 
@@ -65,7 +65,7 @@ impl Session {
         mut request: Request,
         policy: &RedirectPolicy,
         mut led_on: impl FnMut(&Exchange),
-    ) -> Exchange {
+    ) -> Box<Exchange> {
         let mut visited = Vec::new();
         loop {
             let mut exchange = self.hop(&mut request).await;
@@ -99,7 +99,7 @@ impl Session {
         self.transport.close_connections();
     }
 
-    async fn hop(&self, request: &mut Request) -> Exchange {
+    async fn hop(&self, request: &mut Request) -> Box<Exchange> {
         take_userinfo(request);
         let own_cookie = request.headers.get(COOKIE).cloned();
         let has_jar = !self.cookies.borrow().is_empty();

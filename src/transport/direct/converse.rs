@@ -53,7 +53,7 @@ pub(super) async fn converse(
         receiver: Receiver::new(&request.method),
         broken: None,
     };
-    attempt.hop.sent(Instant::now(), talk.outgoing.len() as u64);
+    attempt.sent(talk.outgoing.len() as u64);
     loop {
         let (is_in_body, is_held) = (talk.receiver.is_in_body(), talk.outgoing.is_held());
         let step = poll_fn(|cx| talk.poll_step(cx, attempt));
@@ -109,7 +109,12 @@ impl Talk<'_> {
             Poll::Ready(match (read, buffer.filled()) {
                 (Err(error), _) => Err(classify_exchanging(&error)),
                 (Ok(()), []) => self.end(),
-                (Ok(()), arrived) => self.receiver.feed(arrived, &mut attempt.hop),
+                (Ok(()), arrived) => {
+                    let had_head = attempt.hop.has_head();
+                    let fed = self.receiver.feed(arrived, &mut attempt.hop);
+                    attempt.came_at_once = !had_head && matches!(fed, Ok(true));
+                    fed
+                }
             })
         })
     }

@@ -86,7 +86,7 @@ impl Question {
         if !is_whole && exchange.failure.is_none() {
             exchange.failure = receiver.end().err();
         }
-        Outcome { exchange, is_whole, is_persistent }
+        Outcome { exchange: *exchange, is_whole, is_persistent }
     }
 }
 

@@ -86,8 +86,8 @@ impl DirectTransport {
 
     /// Sends one request and reads its answer to the end; see
     /// [`VuTransport::send`](super::VuTransport::send).
-    pub(super) async fn send(&self, request: &Request) -> Exchange {
-        let started_at = Instant::now();
+    pub(super) async fn send(&self, request: &Request) -> Box<Exchange> {
+        let started_at = request.handed_at.unwrap_or_else(Instant::now);
         let mut attempt = Attempt::new(request, started_at, &self.shared);
         let deadline = started_at + request.timeout;
         match self.deadlines.by(deadline, self.run(request, &mut attempt)).await {
@@ -95,16 +95,19 @@ impl DirectTransport {
             Some(Err(failure)) => attempt.hop.fail(failure),
             None => attempt.hop.cut_off(),
         }
-        attempt.finish(started_at)
+        attempt.finish()
     }
 
     async fn run(&self, request: &Request, attempt: &mut Attempt) -> Result<(), Failure> {
         self.shared.check_reach(&request.url)?;
         // Given back after the connection is, so that whoever waits for the lane finds it.
-        let _lane = self.lanes.enter(&request.url).await;
-        let mut connection = match self.pool.take(&request.url) {
+        let lane = self.lanes.enter(&request.url).await;
+        let kept = self.pool.take(&request.url);
+        attempt.has_waited = lane.has_waited || kept.is_none();
+        let mut connection = match kept {
             Some(connection) => connection,
-            None => self.open(&request.url, &mut attempt.marks).await?,
+            // Boxed, like all that is rare and large: a user who sends nothing would hold its memory too.
+            None => Box::pin(self.open(&request.url, &mut attempt.marks)).await?,
         };
         attempt.peer = Some(connection.peer);
         let options = &self.shared.options;
@@ -136,20 +139,40 @@ struct Attempt {
     hop: Hop,
     marks: Marks,
     peer: Option<SocketAddr>,
+    started_at: Instant,
+    /// Whether there was no connection at hand: then the clock is to be looked at again.
+    has_waited: bool,
     /// When the last byte of the request was taken by the system.
     written_at: Option<Instant>,
+    /// Whether the body came along with the head, and was whole when that was.
+    came_at_once: bool,
 }
 
 impl Attempt {
     fn new(request: &Request, started_at: Instant, shared: &Shared) -> Self {
         let hop = Hop::new(request, started_at, &shared.options);
-        Self { hop, marks: Marks::default(), peer: None, written_at: None }
+        Self {
+            hop,
+            marks: Marks::default(),
+            peer: None,
+            started_at,
+            has_waited: true,
+            written_at: None,
+            came_at_once: false,
+        }
     }
 
-    fn finish(mut self, started_at: Instant) -> Exchange {
-        let done_at = Instant::now();
+    /// Notes that the first of `bytes` is given to a connection now.
+    fn sent(&mut self, bytes: u64) {
+        let at = if self.has_waited { Instant::now() } else { self.started_at };
+        self.hop.sent(at, bytes);
+    }
+
+    fn finish(mut self) -> Box<Exchange> {
+        let at_once = self.hop.first_byte_at().filter(|_| self.came_at_once);
+        let done_at = at_once.unwrap_or_else(Instant::now);
         let sent_at = self.hop.sent_at();
-        let mut stages = self.marks.timings(started_at, sent_at.unwrap_or(done_at));
+        let mut stages = self.marks.timings(self.started_at, sent_at.unwrap_or(done_at));
         stages.sending =
             sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
         self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));

@@ -13,6 +13,9 @@ mod sessions;
 mod tls;
 mod tls_server;
 
+use std::borrow::Borrow;
+use std::fmt::Debug;
+
 use url::Url;
 
 use super::{Exchange, Request, TransportChoice, TransportFactory, TransportOptions, VuTransport};
@@ -41,12 +44,12 @@ fn get(url: &str) -> Request {
 }
 
 /// The kind of failure; a panic when there was none.
-fn kind(exchange: &Exchange) -> FailureKind {
-    exchange.failure.as_ref().unwrap_or_else(|| panic!("no failure: {exchange:?}")).kind
+fn kind<E: Borrow<Exchange> + Debug>(exchange: &E) -> FailureKind {
+    exchange.borrow().failure.as_ref().unwrap_or_else(|| panic!("no failure: {exchange:?}")).kind
 }
 
 /// The exchange, if nothing failed.
-fn good(exchange: Exchange) -> Exchange {
-    assert_eq!(exchange.failure, None);
+fn good<E: Borrow<Exchange>>(exchange: E) -> E {
+    assert_eq!(exchange.borrow().failure, None);
     exchange
 }

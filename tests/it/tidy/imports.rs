@@ -87,6 +87,7 @@ const CRATES: &[(&str, Home)] = &[
     ("indicatif", In(&["src/cli/progress.rs", "src/cli/progress/", "src/cli/printer.rs"])),
     ("libc", In(&["src/script/stacks.rs", "src/transport/"])),
     ("miette", In(&["src/cli/"])),
+    ("mimalloc", In(&["src/main.rs"])),
     ("procfs", In(&["src/watch/"])),
     (
         "rand",

@@ -53,7 +53,7 @@ struct Shelf {
 /// # Errors
 /// When the system has no more mappings or address space.
 pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
-    let bytes = bytes.next_multiple_of(rustix::param::page_size());
+    let bytes = bytes.next_multiple_of(page_bytes());
     SHELF.with_borrow_mut(|shelf| {
         if shelf.bytes != bytes {
             *shelf = Shelf { bytes, kept: Vec::new(), slabs: Vec::new() };
@@ -63,6 +63,14 @@ pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
         }
         shelf.cut()
     })
+}
+
+/// Bytes of a page, as libc says: rustix reads them from where the kernel puts them for a process, which valgrind does not show
+/// to the programs that it runs.
+fn page_bytes() -> usize {
+    // SAFETY: it reads a number and touches no memory of ours.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(bytes).expect("a system has pages")
 }
 
 /// Gives a stack back after its task has ended. `depth` is how many bytes of it the task is known to have used.
@@ -146,7 +154,7 @@ impl Slab {
         (place < STACKS_A_SLAB).then(|| {
             let bit = 1 << place;
             if self.guarded.get() & bit == 0 {
-                guard(self.start_of(place), rustix::param::page_size())?;
+                guard(self.start_of(place), page_bytes())?;
                 self.guarded.set(self.guarded.get() | bit);
             }
             self.free.set(self.free.get() & !bit);
@@ -193,7 +201,7 @@ fn guard(start: NonZeroUsize, length: usize) -> io::Result<()> {
 pub fn stacks_split_mappings() -> bool {
     #[cfg(target_os = "linux")]
     {
-        let page = rustix::param::page_size();
+        let page = page_bytes();
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new range at a place that the system chooses; nobody reads or writes it before it is unmapped.
         unsafe {
@@ -292,7 +300,7 @@ impl Packed {
 
 /// Gives the memory of a stack from its guard up to `end` back to the system. Nothing there may be in use any more.
 fn release(limit: usize, end: usize) {
-    let start = limit + rustix::param::page_size();
+    let start = limit + page_bytes();
     // SAFETY: stacks are mapped for as long as they are known, and callers need nothing of what is on this one.
     // The advice is not followed when the memory is locked; it stays resident then, and is as good for the next task.
     let _ = unsafe { mm::madvise(start as *mut _, end - start, RELEASE) };
@@ -344,14 +352,14 @@ mod tests {
 
     /// Each test has a size of its own, so that none finds what another one kept on the same thread.
     fn taken(pages: usize, count: usize) -> Vec<TaskStack> {
-        (0..count).map(|_| take(pages * rustix::param::page_size()).expect("memory")).collect()
+        (0..count).map(|_| take(pages * page_bytes()).expect("memory")).collect()
     }
 
     #[test]
     fn a_write_to_the_guard_ends_the_process() {
         let stack = taken(65, 1).remove(0);
-        let size = 65 * rustix::param::page_size();
-        write(&stack, size - rustix::param::page_size());
+        let size = 65 * page_bytes();
+        write(&stack, size - page_bytes());
         if std::env::var_os(DIES).is_some() {
             write(&stack, size);
             return;
@@ -377,7 +385,7 @@ mod tests {
         assert_eq!(of_slab, STACKS_A_SLAB);
         for stack in &stacks {
             write(stack, 1);
-            write(stack, 60 * rustix::param::page_size());
+            write(stack, 60 * page_bytes());
         }
     }
 
@@ -407,7 +415,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_gone_from_the_stack_until_it_is_restored() {
-        let page = rustix::param::page_size();
+        let page = page_bytes();
         let stack = taken(72, 1).remove(0);
         let depths = [1, 8, 9, page, 3 * page - 7, 4 * page, 5 * page];
         depths.iter().for_each(|depth| write(&stack, *depth));

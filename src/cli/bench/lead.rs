@@ -27,6 +27,8 @@ struct Current {
     course: Course,
     /// When it had shown enough.
     cut_at: Option<Duration>,
+    /// Whether it had shown enough at the last look.
+    was_precise: bool,
 }
 
 /// Leads task by task.
@@ -79,7 +81,8 @@ impl<'a> BenchLead<'a> {
         };
         let scenarios = vec![probe.of_task(&scenario, &task)];
         let leg = Leg { probe, scenario, task, before: Counted::of(seen.totals) };
-        self.current = Some(Current { leg, course: Course::default(), cut_at: None });
+        self.current =
+            Some(Current { leg, course: Course::default(), cut_at: None, was_precise: false });
         scenarios
     }
 
@@ -151,14 +154,19 @@ impl Lead for BenchLead<'_> {
     }
 
     fn has_seen_enough(&mut self, seen: &Seen<'_>) -> bool {
-        let Some(Current { leg, course, cut_at }) = &mut self.current else { return false };
+        let Some(Current { leg, course, cut_at, was_precise }) = &mut self.current else {
+            return false;
+        };
         if seen.now >= leg.probe.end() {
             return false;
         }
         course.look(&leg.by_step(seen.totals));
         let Some(precision) = self.settings.precision else { return false };
         let is_long_enough = seen.now >= leg.probe.measured_from() + SHORTEST_PRECISE;
-        let is_enough = is_long_enough && course.is_precise(precision);
+        let is_precise = is_long_enough && course.is_precise(precision);
+        // Twice, since the interval of a few seconds more may be wider again: how much samples depend on each other is itself
+        // an estimate.
+        let is_enough = std::mem::replace(was_precise, is_precise) && is_precise;
         if is_enough {
             *cut_at = Some(seen.now);
         }

@@ -1,8 +1,10 @@
 //! A virtual user that runs script functions over a session of its own.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +43,8 @@ pub(super) struct Shape {
     /// Names with the ends of their spans, from the start of the run.
     phases: Vec<(Arc<str>, Duration)>,
     pub(super) think_time: ThinkTime,
+    /// Whether nothing is due at a moment of its own, so that a request may let others go first.
+    is_closed: bool,
     pub(super) tags: Tags,
 }
 
@@ -60,6 +64,7 @@ impl Shape {
                 .map(|phase| (phase.name.as_str().into(), scenario.start_time + phase.end))
                 .collect(),
             think_time: scenario.think_time,
+            is_closed: !scenario.executor.is_open_model(),
             tags: tags.collect(),
         }
     }
@@ -75,6 +80,7 @@ impl Shape {
             on_stop: None,
             phases: vec![(function.into(), Duration::ZERO)],
             think_time: ThinkTime::None,
+            is_closed: true,
             tags: Arc::from([]),
         }
     }
@@ -255,6 +261,10 @@ impl ScriptUser {
             RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };
         let record = Recording { around: &around, shape: &self.shape, user: &self.user, call };
         let due = Cell::new(self.due);
+        if self.shape.is_closed {
+            // Requests that leave together wake the target once: with 1,000 users that is a third of what each costs.
+            after_those_who_are_ready().await;
+        }
         let begun = around.clock.now();
         request.handed_at = Some(around.clock.instant(begun));
         around.recorder.sent(begun);
@@ -513,6 +523,19 @@ impl Recording<'_> {
     fn user_target(&self) -> Option<&str> {
         self.user.target()
     }
+}
+
+/// Gives every task of this thread that is ready its turn first.
+async fn after_those_who_are_ready() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn is_same_url(one: &Arc<url::Url>, other: &Arc<url::Url>) -> bool {

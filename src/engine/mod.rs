@@ -29,6 +29,7 @@ mod stage;
 mod steer;
 mod stop;
 mod timer;
+mod turn;
 mod vu;
 mod worker;
 

@@ -1,10 +1,8 @@
 //! A virtual user that runs script functions over a session of its own.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,10 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use super::cells::is_same;
 use super::dry::{DryEvent, DryRequest};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
+use super::turn::after_those_who_are_ready;
 use super::vu::{IterationEnd, VirtualUser};
 use crate::clock::RunClock;
 use crate::metric::labels::{LabelParts, Tags};
@@ -424,7 +424,7 @@ impl Recording<'_> {
             bytes_sent: exchange.bytes_sent,
             bytes_received: exchange.bytes_received,
         };
-        let name = if self.call.named || is_same_url(&exchange.url, &self.call.url) {
+        let name = if self.call.named || is_same(&exchange.url, &self.call.url) {
             self.call.name.clone()
         } else {
             let target = self.user_target();
@@ -523,23 +523,6 @@ impl Recording<'_> {
     fn user_target(&self) -> Option<&str> {
         self.user.target()
     }
-}
-
-/// Gives every task of this thread that is ready its turn first.
-async fn after_those_who_are_ready() {
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-fn is_same_url(one: &Arc<url::Url>, other: &Arc<url::Url>) -> bool {
-    Arc::ptr_eq(one, other) || one == other
 }
 
 /// A URL without user, password, query and fragment.

@@ -427,7 +427,7 @@ impl Recording<'_> {
         let name = if self.call.named || is_same(&exchange.url, &self.call.url) {
             self.call.name.clone()
         } else {
-            let target = self.user_target();
+            let target = self.user.target();
             let fold = self.around.http.fold_ids;
             crate::plan::step_name(exchange.method.as_str(), exchange.url.as_str(), target, fold)
                 .into()
@@ -518,10 +518,6 @@ impl Recording<'_> {
             failed: sample.failed,
             message,
         });
-    }
-
-    fn user_target(&self) -> Option<&str> {
-        self.user.target()
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 
 /// Places remembered. A script has some dozens of steps and checks; two that share a place are found by their content.
 const REMEMBERED: usize = 256;
@@ -76,25 +75,12 @@ impl<K: Clone + Eq + Hash, V> Cells<K, V> {
     }
 }
 
-/// Mixes a number into a mark (the golden ratio in 64 bits, as in Fibonacci hashing; Knuth, TAOCP 3, 6.4).
-pub(super) fn mixed(mark: u64, with: u64) -> u64 {
-    let product = (mark ^ with).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    product ^ (product >> 32)
-}
-
-/// The number of a shared string: its address.
-pub(super) fn address<T: ?Sized>(shared: &Arc<T>) -> u64 {
-    Arc::as_ptr(shared).cast::<u8>().addr() as u64
-}
-
-/// Whether two shared strings are the same one, or say the same.
-pub(super) fn is_same<T: ?Sized + PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
-    Arc::ptr_eq(one, other) || one == other
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::metric::mark::is_same;
 
     /// A text that is found by nothing but a mark that all share.
     struct Text(Arc<str>);

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cells::{Cells, Sought, address, is_same, mixed};
+use super::cells::{Cells, Sought};
 use super::dry::{DryCheck, DryEvent, Trace};
 use crate::clock::RunClock;
 use crate::metric::labels::{LabelParts, MAX_SERIES};
+use crate::metric::mark::{address, is_same, mixed};
 use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
 use crate::metric::window::{Arrivals, IterationLabels, MetricLabels, RequestCell, TimeAccount};
 use crate::metric::{

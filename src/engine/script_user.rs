@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::cells::is_same;
 use super::dry::{DryEvent, DryRequest};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
@@ -424,7 +423,7 @@ impl Recording<'_> {
             bytes_sent: exchange.bytes_sent,
             bytes_received: exchange.bytes_received,
         };
-        let name = if self.call.named || is_same(&exchange.url, &self.call.url) {
+        let name = if self.call.named || exchange.url == self.call.url {
             self.call.name.clone()
         } else {
             let target = self.user.target();

@@ -4,13 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use url::Url;
 
 use super::error::EngineError;
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape};
 use super::stop::{Stop, StopLevel};
-use super::worker::{Shared, local_runtime, surroundings};
+use super::worker::{Shared, base_of, local_runtime, surroundings};
 use crate::clock::RunClock;
 use crate::metric::Window;
 use crate::script::{ScriptHost, TaskEnd, User, UserSeed};
@@ -67,8 +66,7 @@ pub(super) async fn call(
         ScriptHost::new(shared.script.clone(), clock, shared.limits, shared.stop_now.clone())?;
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
     let shape = Rc::new(Shape::of_stage(function));
-    let base =
-        shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok()).map(Arc::new);
+    let base = base_of(&shared.plan).map(Arc::new);
     let seed = UserSeed {
         id: 0,
         scenario: function.into(),

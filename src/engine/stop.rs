@@ -46,6 +46,8 @@ impl Stop {
         if all.len() == all.capacity() {
             // Those of users who have gone make room before more is taken.
             all.retain(|one| one.strong_count() > 0);
+            // As much again, so that it is not done for each who comes while few go.
+            all.reserve(all.len() + 1);
         }
         all.push(Rc::downgrade(&inner));
         inner

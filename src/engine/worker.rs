@@ -129,10 +129,7 @@ async fn work(
 /// Sessions for the users that open scenarios have from the start. Building one takes as long as a fast request: a worker
 /// that builds hundreds of them while arrivals are due is late for all of those.
 fn prepared_sessions(shared: &Shared, scenarios: &[Scenario], shard: Shard) -> Vec<Session> {
-    let Some(target) = shared.plan.target.as_deref().and_then(|target| Url::parse(target).ok())
-    else {
-        return Vec::new();
-    };
+    let Some(target) = base_of(&shared.plan) else { return Vec::new() };
     let pools = scenarios.iter().map(|scenario| match &scenario.executor {
         Executor::ConstantArrivalRate { pre_allocated_vus, .. }
         | Executor::RampingArrivalRate { pre_allocated_vus, .. } => *pre_allocated_vus,
@@ -204,6 +201,11 @@ fn prepare_sessions(shared: &Shared, legs: &LegRunner<'_>, orders: &Orders) {
     }
 }
 
+/// What the addresses in scripts are relative to.
+pub(super) fn base_of(plan: &Plan) -> Option<Url> {
+    Url::parse(plan.target.as_deref()?).ok()
+}
+
 pub(super) fn surroundings(
     shared: &Shared,
     host: ScriptHost,
@@ -239,7 +241,7 @@ pub(super) fn factory(
 ) -> VuFactory<ScriptUser> {
     let around = around.clone();
     let shape = shape.clone();
-    let base = plan.target.as_deref().and_then(|target| Url::parse(target).ok()).map(Arc::new);
+    let base = base_of(plan).map(Arc::new);
     let seed = plan.seed;
     let data = data.map(|data| around.host.shared_data(data));
     Rc::new(move |id| {

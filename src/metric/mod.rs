@@ -11,6 +11,7 @@ pub mod health;
 pub mod histogram;
 pub mod labels;
 pub mod level;
+pub mod mark;
 pub mod resource;
 pub mod series;
 pub mod sink;

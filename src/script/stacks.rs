@@ -18,6 +18,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ptr;
 use std::rc::{Rc, Weak};
+use std::sync::LazyLock;
 
 use corosensei::stack::{Stack, StackPointer};
 use rustix::mm::{self, Advice, MapFlags, MprotectFlags, ProtFlags};
@@ -68,9 +69,12 @@ pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
 /// Bytes of a page, as libc says: rustix reads them from where the kernel puts them for a process, which valgrind does not show
 /// to the programs that it runs.
 fn page_bytes() -> usize {
-    // SAFETY: it reads a number and touches no memory of ours.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(bytes).expect("a system has pages")
+    static BYTES: LazyLock<usize> = LazyLock::new(|| {
+        // SAFETY: it reads a number and touches no memory of ours.
+        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(bytes).expect("a system has pages")
+    });
+    *BYTES
 }
 
 /// Gives a stack back after its task has ended. `depth` is how many bytes of it the task is known to have used.

@@ -17,7 +17,7 @@ const BEGUN_AT_ONCE: usize = 64;
 
 /// How many iterations a user may begin.
 #[derive(Debug, Clone, Copy)]
-enum Claim {
+pub(super) enum Claim {
     Unlimited,
     /// As long as all users together have begun fewer.
     Shared(u64),
@@ -25,25 +25,8 @@ enum Claim {
     Own(u64),
 }
 
-pub(super) async fn shared_iterations<V: VirtualUser>(
-    run: &ScenarioRun<V>,
-    users: &mut JoinSet<()>,
-    vus: u64,
-    iterations: u64,
-) {
-    begin_all(run, users, vus, Claim::Shared(iterations)).await;
-}
-
-pub(super) async fn per_vu_iterations<V: VirtualUser>(
-    run: &ScenarioRun<V>,
-    users: &mut JoinSet<()>,
-    vus: u64,
-    iterations: u64,
-) {
-    begin_all(run, users, vus, Claim::Own(iterations)).await;
-}
-
-async fn begin_all<V: VirtualUser>(
+/// Lets all users of a scenario begin whose iterations are counted.
+pub(super) async fn begin_all<V: VirtualUser>(
     run: &ScenarioRun<V>,
     users: &mut JoinSet<()>,
     vus: u64,

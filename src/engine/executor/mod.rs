@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use self::closed::Claim;
 use super::recorder::{IterationParts, Recorder};
 use super::script_user::Shape;
 use super::steer::Helm;
@@ -82,11 +83,11 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
             closed::changing_vus(&run, &mut users, scenario).await;
         }
         Executor::SharedIterations { vus, iterations, max_duration } => {
-            closed::shared_iterations(&run, &mut users, *vus, *iterations).await;
+            closed::begin_all(&run, &mut users, *vus, Claim::Shared(*iterations)).await;
             wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
         }
         Executor::PerVuIterations { vus, iterations, max_duration } => {
-            closed::per_vu_iterations(&run, &mut users, *vus, *iterations).await;
+            closed::begin_all(&run, &mut users, *vus, Claim::Own(*iterations)).await;
             wait_for_users(&run, &mut users, scenario.start_time + *max_duration).await;
         }
         Executor::ConstantArrivalRate { pre_allocated_vus, max_vus, .. }

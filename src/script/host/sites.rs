@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Fallible;
+use crate::metric::mark::mixed_text;
 use crate::plan::step_name::step_name;
 use crate::script::reply::runtime_error;
 use crate::script::user::User;
@@ -53,7 +54,7 @@ impl Sites {
             && *known.given == *given
             && *known.site.method == *method
             && known.fold_ids == user.fold_ids
-            && is_same(known.base.as_ref(), user.base.as_ref())
+            && known.base == user.base
         {
             return Ok(known.site.clone());
         }
@@ -71,29 +72,9 @@ impl Sites {
     }
 }
 
-fn is_same(one: Option<&Arc<Url>>, other: Option<&Arc<Url>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    }
-}
-
-/// Where an address is remembered, by its bytes, eight at a time (Fibonacci hashing; Knuth, TAOCP 3, 6.4).
+/// Where an address is remembered.
 fn place(method: &str, given: &str) -> usize {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |hash: u64, word: u64| {
-        let product = (hash ^ word).wrapping_mul(GOLDEN);
-        product ^ (product >> 32)
-    };
-    let words = |text: &str, hash| {
-        text.as_bytes().chunks(8).fold(hash, |hash, chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            mix(hash, u64::from_le_bytes(word))
-        })
-    };
-    words(given, words(method, 0)) as usize % REMEMBERED
+    mixed_text(mixed_text(0, method), given) as usize % REMEMBERED
 }
 
 fn absolute(user: &User, method: &str, url: &str) -> Fallible<Url> {

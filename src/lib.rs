@@ -18,6 +18,7 @@ pub mod pacing;
 pub mod page;
 pub mod pipeline;
 pub mod plan;
+pub mod prefetch;
 pub mod reach;
 pub mod record;
 pub mod report;

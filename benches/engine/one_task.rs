@@ -15,7 +15,7 @@ use rhaid::metric::Exemplar;
 use rhaid::metric::labels::LabelParts;
 use rhaid::metric::sink::{RequestSample, RequestTimes};
 use rhaid::script::{
-    HttpCall, HttpReply, LoadOptions, Operation, ParsedBody, Resumption, Script, ScriptHost,
+    HttpCall, HttpReply, LoadOptions, Operation, PlainAnswer, Resumption, Script, ScriptHost,
     ScriptLimits, Step, TaskEnd, User, UserSeed,
 };
 
@@ -113,20 +113,17 @@ impl OneTask {
             tags: &call.tags,
         };
         self.recorder.request(&labels, &sample, || exemplar(&sample));
-        Rc::new(HttpReply {
-            status: 200,
-            ok: true,
+        let answer = PlainAnswer {
             url: Some(call.url.clone()),
             headers: [(CONTENT_TYPE, HeaderValue::from_static("application/json"))]
                 .into_iter()
                 .collect(),
             body: Bytes::from_static(BODY),
-            time: waiting,
             times: sample.times,
             failure: None,
-            step: call.name.clone(),
-            json: ParsedBody::default(),
-        })
+        };
+        let unanswered = HttpReply::without_response(call.name.clone(), answer);
+        Rc::new(HttpReply { status: 200, ok: true, time: waiting, ..unanswered })
     }
 }
 

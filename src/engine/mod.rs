@@ -20,6 +20,7 @@
 mod cells;
 pub mod dry;
 pub mod error;
+mod exchanges;
 mod executor;
 mod leg;
 mod recorder;

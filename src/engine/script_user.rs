@@ -1,6 +1,8 @@
 //! A virtual user that runs script functions over a session of its own.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,24 +12,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::dry::{DryEvent, DryRequest};
+use super::exchanges::{Recording, reply};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
 use super::turn::after_those_who_are_ready;
 use super::vu::{IterationEnd, VirtualUser};
 use crate::clock::RunClock;
-use crate::metric::labels::{LabelParts, Tags};
-use crate::metric::sink::{ErrorSource, RequestSample, RequestTimes};
-use crate::metric::{Exemplar, FailureKind};
+use crate::metric::FailureKind;
+use crate::metric::labels::Tags;
+use crate::metric::sink::ErrorSource;
 use crate::pacing;
 use crate::plan::{HttpSettings, Scenario, ThinkTime};
+use crate::prefetch;
 use crate::script::call::{CallBody, MultipartField};
 use crate::script::user::CookieChange;
 use crate::script::{
-    HttpCall, HttpReply, Operation, ParsedBody, Resumption, ScriptHost, Step, Task, TaskEnd, User,
+    HttpCall, HttpReply, Operation, PlainAnswer, Resumption, ScriptHost, Step, Task, TaskEnd, User,
 };
-use crate::transport::{Exchange, RedirectPolicy, Request, Session, TransportFactory, body};
+use crate::transport::{RedirectPolicy, Request, Session, TransportFactory, body};
 
 /// A scenario as the users of one thread share it. The strings are this thread's own.
 #[derive(Debug)]
@@ -164,7 +167,7 @@ impl ScriptUser {
         self.user.begin(function, self.iterations);
         self.user.set_phase(self.shape.phase_at(self.due));
         match self.around.host.task(function, &self.user) {
-            Ok(task) => self.drive(task, stop).await.0,
+            Ok(mut task) => self.drive(&mut task, stop).await.0,
             Err(error) => self.no_stack(function, &error.to_string(), error.hint()),
         }
     }
@@ -182,13 +185,13 @@ impl ScriptUser {
     /// Does what a task asks for until it ends. Also gives back what it returned, for `setup`.
     pub(super) async fn drive(
         &mut self,
-        mut task: Task,
+        task: &mut Task,
         stop: &Stop,
     ) -> (TaskEnd, Option<serde_json::Value>) {
         let mut with = Resumption::Start;
         loop {
             with = match task.resume(with) {
-                Step::Suspended(Operation::Request(call)) => self.request(&call, stop).await,
+                Step::Suspended(Operation::Request(call)) => self.request(&call, stop, task).await,
                 Step::Suspended(Operation::Sleep(pause)) => {
                     task.rest(pause);
                     self.sleep(pause, stop).await
@@ -241,16 +244,14 @@ impl ScriptUser {
         woken
     }
 
-    async fn request(&mut self, call: &HttpCall, stop: &Stop) -> Resumption {
+    async fn request(&mut self, call: &HttpCall, stop: &Stop, task: &Task) -> Resumption {
         let mut request = match self.build(call) {
             Ok(request) => request,
             Err(message) => {
                 let failure = Some((FailureKind::Other, message));
-                return Resumption::Reply(Rc::new(HttpReply {
-                    failure,
-                    step: call.name.clone(),
-                    ..HttpReply::default()
-                }));
+                let answer = PlainAnswer { failure, ..PlainAnswer::default() };
+                let reply = HttpReply::without_response(call.name.clone(), answer);
+                return Resumption::Reply(Rc::new(reply));
             }
         };
         let around = self.around.clone();
@@ -267,14 +268,20 @@ impl ScriptUser {
         let begun = around.clock.now();
         request.handed_at = Some(around.clock.instant(begun));
         around.recorder.sent(begun);
-        let sent = session.send_observed(request, &policy, |hop| {
+        let mut sent = pin!(session.send_observed(&mut request, &policy, |hop| {
             due.set(record.hop(hop, due.get(), false));
             around.recorder.sent(around.clock.now());
+        }));
+        let answered = poll_fn(|cx| {
+            // While the system hands over what has arrived, there is time to fetch what comes after that.
+            task.prefetch();
+            prefetch::value(call);
+            sent.as_mut().poll(cx)
         });
         let last = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Now) => None,
-            last = sent => Some(last),
+            last = answered => Some(last),
         };
         let Some(last) = last else {
             record.aborted(due.get(), begun.max(due.get()));
@@ -378,161 +385,6 @@ impl VirtualUser for ScriptUser {
     }
 }
 
-/// Which request of a chain of redirects a sample is about.
-struct Hop<'a> {
-    name: &'a Arc<str>,
-    method: &'a str,
-    url: &'a url::Url,
-}
-
-/// Turns exchanges into samples.
-struct Recording<'a> {
-    around: &'a Surroundings,
-    shape: &'a Shape,
-    user: &'a User,
-    call: &'a HttpCall,
-}
-
-impl Recording<'_> {
-    /// Records one hop that was due at `intended`; gives back when it was done, which is when the next one is due.
-    fn hop(&self, exchange: &Exchange, intended: Duration, is_last: bool) -> Duration {
-        let clock = &self.around.clock;
-        let status = exchange.status.map_or(0, |status| status.as_u16());
-        let failure = exchange.failure.as_ref().map(|failure| failure.kind);
-        let unexpected = is_last && self.call.is_failure(status);
-        let times = &exchange.timings;
-        let done = clock.offset(exchange.done_at);
-        let sample = RequestSample {
-            intended,
-            sent: clock.offset(exchange.sent_at.unwrap_or(exchange.started_at)),
-            begun: clock.offset(exchange.started_at),
-            done,
-            times: RequestTimes {
-                blocked: times.blocked,
-                dns: times.dns,
-                connecting: times.connecting,
-                tls_handshaking: times.tls_handshaking,
-                sending: times.sending,
-                waiting: times.waiting,
-                receiving: times.receiving,
-            },
-            status,
-            failure,
-            failed: failure.is_some() || unexpected,
-            is_first_on_connection: exchange.new_connection,
-            bytes_sent: exchange.bytes_sent,
-            bytes_received: exchange.bytes_received,
-        };
-        let name = if self.call.named || exchange.url == self.call.url {
-            self.call.name.clone()
-        } else {
-            let target = self.user.target();
-            let fold = self.around.http.fold_ids;
-            crate::plan::step_name(exchange.method.as_str(), exchange.url.as_str(), target, fold)
-                .into()
-        };
-        let message = match &exchange.failure {
-            Some(failure) => failure.message.clone(),
-            None if unexpected => format!("status {status}"),
-            None => String::new(),
-        };
-        if sample.failed {
-            let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
-            self.around.recorder.error(ErrorSource::Request, &name, &kind, &message);
-        }
-        self.around.recorder.trace(|| {
-            let (scenario, task) = (self.shape.name.to_string(), self.user.task().to_string());
-            DryEvent::Request(DryRequest {
-                scenario,
-                task,
-                name: name.to_string(),
-                method: exchange.method.to_string(),
-                url: without_user(&exchange.url),
-                status,
-                service_time: sample.service_time(),
-                bytes_sent: sample.bytes_sent,
-                bytes_received: sample.bytes_received,
-                failed: sample.failed,
-                failure,
-                message: message.clone(),
-            })
-        });
-        let hop = Hop { name: &name, method: exchange.method.as_str(), url: &exchange.url };
-        self.record(&hop, &sample, message);
-        done
-    }
-
-    /// Records a request that the end of the run cut off.
-    fn aborted(&self, intended: Duration, begun: Duration) {
-        let done = self.around.clock.now();
-        let sample = RequestSample {
-            intended,
-            sent: begun,
-            begun,
-            done,
-            times: RequestTimes::default(),
-            status: 0,
-            failure: Some(FailureKind::Aborted),
-            failed: true,
-            is_first_on_connection: false,
-            bytes_sent: 0,
-            bytes_received: 0,
-        };
-        let kind = FailureKind::Aborted.to_string();
-        let message = "cut off by the end of the run".to_owned();
-        self.around.recorder.error(ErrorSource::Request, &self.call.name, &kind, &message);
-        let hop = Hop { name: &self.call.name, method: &self.call.method, url: &self.call.url };
-        self.record(&hop, &sample, message);
-    }
-
-    fn record(&self, hop: &Hop<'_>, sample: &RequestSample, message: String) {
-        let Hop { name, method, url } = *hop;
-        let other: Arc<str>;
-        let method = if method == &*self.call.method {
-            &self.call.method
-        } else {
-            other = method.into();
-            &other
-        };
-        let labels = LabelParts {
-            name,
-            method,
-            status: sample.status,
-            task: &self.user.place().task,
-            scenario: &self.shape.name,
-            phase: self.shape.phase_at(sample.intended),
-            group: &self.call.group,
-            tags: &self.call.tags,
-        };
-        self.around.recorder.request(&labels, sample, || Exemplar {
-            name: name.to_string(),
-            url: shown_url(url),
-            task: self.user.task().to_string(),
-            vu_id: self.user.id(),
-            sent: sample.sent,
-            response_time: sample.response_time(),
-            service_time: sample.service_time(),
-            times: sample.times,
-            status: sample.status,
-            failed: sample.failed,
-            message,
-        });
-    }
-}
-
-/// A URL without user, password, query and fragment.
-fn shown_url(url: &url::Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
-}
-
-/// A URL without user and password.
-fn without_user(url: &url::Url) -> String {
-    let mut url = url.clone();
-    // Only URLs without a host refuse this, and those have no user.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    url.into()
-}
-
 fn apply_cookies(session: &Session, user: &User, url: &url::Url) {
     for change in user.take_cookie_changes() {
         session.with_cookies(|jar| match change {
@@ -567,30 +419,4 @@ fn part(field: &MultipartField) -> body::Part {
         filename: field.file_name.clone(),
         content_type: field.content_type.clone(),
     }
-}
-
-fn reply(call: &HttpCall, exchange: Box<Exchange>) -> Rc<HttpReply> {
-    let status = exchange.status.map_or(0, |status| status.as_u16());
-    let time = exchange.service_time();
-    let times = exchange.timings;
-    Rc::new(HttpReply {
-        status,
-        ok: (200..300).contains(&status),
-        headers: exchange.headers,
-        time,
-        times: RequestTimes {
-            blocked: times.blocked,
-            dns: times.dns,
-            connecting: times.connecting,
-            tls_handshaking: times.tls_handshaking,
-            sending: times.sending,
-            waiting: times.waiting,
-            receiving: times.receiving,
-        },
-        failure: exchange.failure.map(|failure| (failure.kind, failure.message)),
-        step: call.name.clone(),
-        url: Some(exchange.url),
-        body: exchange.body,
-        json: ParsedBody::default(),
-    })
 }

@@ -76,14 +76,15 @@ pub(super) async fn call(
     let user = Rc::new(User::new(seed, base, shared.plan.http.fold_ids, recorder.clone()));
     let name: Arc<str> = function.into();
     user.begin(&name, 0);
-    let task = around.host.stage_task(&name, &user, data).map_err(|error| EngineError::Stage {
-        function,
-        finding: Box::new(shared.script.finding_in_options(
-            "",
-            error.to_string(),
-            Some(error.hint().to_owned()),
-        )),
-    })?;
+    let mut task =
+        around.host.stage_task(&name, &user, data).map_err(|error| EngineError::Stage {
+            function,
+            finding: Box::new(shared.script.finding_in_options(
+                "",
+                error.to_string(),
+                Some(error.hint().to_owned()),
+            )),
+        })?;
     let stop = Stop::new();
     let mut control = shared.control.clone();
     let own_stop = stop.clone();
@@ -97,7 +98,7 @@ pub(super) async fn call(
         }
     });
     let mut stage_user = ScriptUser::new(around, shape, user, shared.plan.seed);
-    let (end, returned) = stage_user.drive(task, &stop).await;
+    let (end, returned) = stage_user.drive(&mut task, &stop).await;
     listener.abort();
     let window = Window { is_outside_load: true, ..recorder.take() };
     let finding = match end {

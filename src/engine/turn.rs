@@ -1,7 +1,10 @@
-//! Whose turn it is among the tasks of one thread.
+//! Whose turn it is among the tasks of one thread, and what each finds when it is.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
+
+use crate::prefetch;
 
 /// Gives every task of this thread that is ready its turn first.
 pub(super) async fn after_those_who_are_ready() {
@@ -14,4 +17,14 @@ pub(super) async fn after_those_who_are_ready() {
         Poll::Pending
     })
     .await;
+}
+
+/// Does `work` with its memory fetched at the begin of each turn.
+pub(super) async fn fetched<F: Future>(work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        prefetch::value(&*work);
+        work.as_mut().poll(cx)
+    })
+    .await
 }

@@ -29,6 +29,7 @@ use super::reply::HttpReply;
 use super::stacks::{self, Packed, TaskStack};
 use super::user::User;
 use crate::clock::RunClock;
+use crate::prefetch;
 use crate::units;
 
 /// Stack of one task in bytes. Lazily committed: only touched pages cost memory.
@@ -221,6 +222,12 @@ impl Task {
                 Step::Panicked(panic_message(panic.as_ref()))
             }
         }
+    }
+
+    /// Fetches what the task will use of its stack when it goes on: see [`prefetch`].
+    pub fn prefetch(&self) {
+        let Running { stack_base, ref left_at, .. } = *self.running;
+        prefetch::range(left_at.get().saturating_sub(SWITCH_BYTES), stack_base);
     }
 
     /// The task, which is suspended, will not be resumed before `pause` is over: if that is long, its stack gives its memory

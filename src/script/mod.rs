@@ -30,7 +30,7 @@ pub use compile::{LoadOptions, Script};
 pub use coroutine::{Operation, Resumption, ScriptLimits, Step, Task};
 pub use error::{Finding, ScriptError};
 pub use fingerprint::fingerprint;
-pub use reply::{HttpReply, ParsedBody};
+pub use reply::{Answer, HttpReply, ParsedBody, PlainAnswer};
 pub use runtime::{ScriptHost, TaskEnd};
 pub use stacks::stacks_split_mappings;
 pub use user::{Observer, User, UserSeed};

@@ -1,6 +1,7 @@
 //! What comes back to a script for a request.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,28 +16,80 @@ use crate::metric::FailureKind;
 use crate::metric::sink::RequestTimes;
 
 /// A finished request as the script sees it. A failed request has status 0 and an error.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct HttpReply {
     /// HTTP status; 0 without a response.
     pub status: u16,
     /// Whether the status is 200 to 299.
     pub ok: bool,
-    /// The URL of the last hop.
-    pub url: Option<Arc<Url>>,
-    /// Response headers.
-    pub headers: HeaderMap,
-    /// The decoded body, cut at the cap.
-    pub body: Bytes,
     /// Service time of the last hop.
     pub time: Duration,
-    /// Its parts.
-    pub times: RequestTimes,
-    /// Why it failed below HTTP.
-    pub failure: Option<(FailureKind, String)>,
     /// The step's name, for messages.
     pub step: Arc<str>,
+    /// What else there is to know of it.
+    pub answer: Box<dyn Answer>,
     /// The body as JSON, once somebody has asked for it.
     pub json: ParsedBody,
+}
+
+/// What scripts do not ask of each reply: it stays where the transport has put it until they do.
+pub trait Answer: fmt::Debug {
+    /// The URL of the last hop; `None` for a request that could not be made.
+    fn url(&self) -> Option<&Url>;
+    /// Response headers.
+    fn headers(&self) -> &HeaderMap;
+    /// The decoded body, cut at the cap.
+    fn body(&self) -> &[u8];
+    /// The parts of the service time of the last hop, and of what came before it.
+    fn times(&self) -> RequestTimes;
+    /// Why it failed below HTTP.
+    fn failure(&self) -> Option<(FailureKind, &str)>;
+}
+
+/// An answer whose parts are given one by one.
+#[derive(Debug, Default)]
+pub struct PlainAnswer {
+    /// As [`Answer::url`].
+    pub url: Option<Arc<Url>>,
+    /// As [`Answer::headers`].
+    pub headers: HeaderMap,
+    /// As [`Answer::body`].
+    pub body: Bytes,
+    /// As [`Answer::times`].
+    pub times: RequestTimes,
+    /// As [`Answer::failure`].
+    pub failure: Option<(FailureKind, String)>,
+}
+
+impl Answer for PlainAnswer {
+    fn url(&self) -> Option<&Url> {
+        self.url.as_deref()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    fn times(&self) -> RequestTimes {
+        self.times
+    }
+
+    fn failure(&self) -> Option<(FailureKind, &str)> {
+        self.failure.as_ref().map(|(kind, message)| (*kind, message.as_str()))
+    }
+}
+
+impl HttpReply {
+    /// The reply to the step `step` that has brought no response.
+    #[must_use]
+    pub fn without_response(step: Arc<str>, answer: PlainAnswer) -> Self {
+        let json = ParsedBody::default();
+        Self { status: 0, ok: false, time: Duration::ZERO, step, answer: Box::new(answer), json }
+    }
 }
 
 /// A body as JSON, parsed once. It begins unparsed.
@@ -55,16 +108,16 @@ impl Response {
     }
 
     fn body(&self) -> ImmutableString {
-        String::from_utf8_lossy(&self.0.body).into_owned().into()
+        String::from_utf8_lossy(self.0.answer.body()).into_owned().into()
     }
 
     fn parsed(&self) -> Fallible<&serde_json::Value> {
         let parsed = self.0.json.0.get_or_init(|| {
-            serde_json::from_slice(&self.0.body).map_err(|error| error.to_string())
+            serde_json::from_slice(self.0.answer.body()).map_err(|error| error.to_string())
         });
         parsed.as_ref().map_err(|error| {
             let reply = &self.0;
-            let what = match &reply.failure {
+            let what = match reply.answer.failure() {
                 Some((kind, _)) => format!("it failed ({kind})"),
                 None => format!("status {}, {error}", reply.status),
             };
@@ -90,11 +143,11 @@ impl Response {
 
     fn header(&self, name: &str) -> Dynamic {
         let Ok(name) = HeaderName::try_from(name) else { return Dynamic::UNIT };
-        joined(&self.0.headers, &name).map_or(Dynamic::UNIT, Into::into)
+        joined(self.0.answer.headers(), &name).map_or(Dynamic::UNIT, Into::into)
     }
 
     fn headers(&self) -> Map {
-        let headers = &self.0.headers;
+        let headers = self.0.answer.headers();
         let pair = |name: &HeaderName| {
             (name.as_str().into(), joined(headers, name).unwrap_or_default().into())
         };
@@ -102,19 +155,19 @@ impl Response {
     }
 
     fn url(&self) -> ImmutableString {
-        self.0.url.as_ref().map_or_else(Default::default, |url| url.as_str().into())
+        self.0.answer.url().map_or_else(Default::default, |url| url.as_str().into())
     }
 
     fn error(&self) -> ImmutableString {
-        self.0.failure.as_ref().map_or_else(Default::default, |(_, message)| message.into())
+        self.0.answer.failure().map_or_else(Default::default, |(_, message)| message.into())
     }
 
     fn error_kind(&self) -> ImmutableString {
-        self.0.failure.as_ref().map_or_else(Default::default, |(kind, _)| kind.to_string().into())
+        self.0.answer.failure().map_or_else(Default::default, |(kind, _)| kind.to_string().into())
     }
 
     fn timings(&self) -> Map {
-        let t = &self.0.times;
+        let t = self.0.answer.times();
         [
             ("blocked", t.blocked),
             ("dns", t.dns),
@@ -160,14 +213,14 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_get("headers", |r: &mut Response| r.headers())
         .register_get("error", |r: &mut Response| r.error())
         .register_get("error_kind", |r: &mut Response| r.error_kind())
-        .register_fn("bytes", |r: &mut Response| r.0.body.to_vec())
+        .register_fn("bytes", |r: &mut Response| r.0.answer.body().to_vec())
         .register_fn("json", |r: &mut Response| r.json())
         .register_fn("json", |r: &mut Response, path: &str| r.json_path(path))
         .register_fn("header", |r: &mut Response, name: &str| r.header(name))
         .register_fn("to_string", |r: &mut Response| {
-            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.body.len())
+            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.answer.body().len())
         })
         .register_fn("to_debug", |r: &mut Response| {
-            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.body.len())
+            format!("{} -> {} ({} bytes)", r.0.step, r.0.status, r.0.answer.body().len())
         });
 }

@@ -54,7 +54,7 @@ struct Shelf {
 /// # Errors
 /// When the system has no more mappings or address space.
 pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
-    let bytes = bytes.next_multiple_of(page_bytes());
+    let bytes = spread(bytes.next_multiple_of(page_bytes()), page_bytes());
     SHELF.with_borrow_mut(|shelf| {
         if shelf.bytes != bytes {
             *shelf = Shelf { bytes, kept: Vec::new(), slabs: Vec::new() };
@@ -64,6 +64,15 @@ pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
         }
         shelf.cut()
     })
+}
+
+/// One page more where that makes the number of pages odd.
+///
+/// Tasks use the upper end of their stacks. When those ends lie a power of two apart, they share a few sets of the processor's
+/// caches and of its table of pages, and push each other out: with 1,000 users
+/// that is three per cent of what a request costs.
+fn spread(bytes: usize, page: usize) -> usize {
+    if (bytes / page).is_multiple_of(2) { bytes + page } else { bytes }
 }
 
 /// Bytes of a page, as libc says: rustix reads them from where the kernel puts them for a process, which valgrind does not show
@@ -379,7 +388,7 @@ mod tests {
 
     #[test]
     fn stacks_of_a_slab_are_neighbours_and_none_is_given_twice() {
-        let stacks = taken(66, 2 * STACKS_A_SLAB);
+        let stacks = taken(77, 2 * STACKS_A_SLAB);
         let mut bases: Vec<_> = stacks.iter().map(|stack| stack.base().get()).collect();
         bases.sort_unstable();
         bases.dedup();
@@ -408,11 +417,11 @@ mod tests {
     fn what_a_deep_task_used_goes_back_to_the_system() {
         let deep = DEEP_BYTES + 1;
         for (depth, left) in [(DEEP_BYTES, 7), (deep, 0)] {
-            let stack = taken(68, 1).remove(0);
+            let stack = taken(79, 1).remove(0);
             write(&stack, deep);
             write(&stack, KEPT_BYTES);
             give_back(stack, depth);
-            let again = taken(68, 1).remove(0);
+            let again = taken(79, 1).remove(0);
             assert_eq!((read(&again, deep), read(&again, KEPT_BYTES)), (left, 7), "{depth}");
         }
     }
@@ -420,7 +429,7 @@ mod tests {
     #[test]
     fn what_is_packed_is_gone_from_the_stack_until_it_is_restored() {
         let page = page_bytes();
-        let stack = taken(72, 1).remove(0);
+        let stack = taken(81, 1).remove(0);
         let depths = [1, 8, 9, page, 3 * page - 7, 4 * page, 5 * page];
         depths.iter().for_each(|depth| write(&stack, *depth));
         let (limit, base) = (stack.limit().get(), stack.base().get());
@@ -454,12 +463,21 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_stacks_lie_an_odd_number_of_pages_apart() {
+        for pages in [74, 75] {
+            let stacks = taken(pages, 2);
+            let apart = stacks[0].base().get().abs_diff(stacks[1].base().get()) / page_bytes();
+            assert!(apart >= pages && !apart.is_multiple_of(2), "{apart} pages");
+        }
+    }
+
+    #[test]
     fn no_more_than_a_number_of_stacks_are_kept() {
-        for stack in taken(70, KEPT_STACKS + STACKS_A_SLAB) {
+        for stack in taken(83, KEPT_STACKS + STACKS_A_SLAB) {
             give_back(stack, 0);
         }
         assert_eq!(SHELF.with_borrow(|shelf| shelf.kept.len()), KEPT_STACKS);
-        taken(71, 1);
+        taken(85, 1);
         assert_eq!(SHELF.with_borrow(|shelf| shelf.kept.len()), 0);
     }
 }

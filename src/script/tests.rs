@@ -84,13 +84,9 @@ impl Bench {
 }
 
 fn json(status: u16, body: &str) -> HttpReply {
-    HttpReply {
-        status,
-        ok: status == 200,
-        body: Bytes::from(body.to_owned()),
-        step: "GET /x".into(),
-        ..HttpReply::default()
-    }
+    let answer = PlainAnswer { body: Bytes::from(body.to_owned()), ..PlainAnswer::default() };
+    let unanswered = HttpReply::without_response("GET /x".into(), answer);
+    HttpReply { status, ok: status == 200, ..unanswered }
 }
 
 #[test]
@@ -171,13 +167,13 @@ fn fail_ends_the_iteration_and_cannot_be_caught() {
 #[test]
 fn hostile_scripts_end_as_errors() {
     let deep = bench("fn journey(user) { f(1) } fn f(n) { let x = [1, #{ a: f(n + 1) }]; x }");
-    let end = deep.run("journey", |_| HttpReply::default());
+    let end = deep.run("journey", |_| json(200, ""));
     assert!(matches!(&end, TaskEnd::Error(f) if f.message.contains("deep")), "{end:?}");
     let huge = bench("fn journey(user) { let a = []; a.pad(2000000, 1); }");
-    let end = huge.run("journey", |_| HttpReply::default());
+    let end = huge.run("journey", |_| json(200, ""));
     assert!(matches!(&end, TaskEnd::Error(f) if f.message.contains("too large")), "{end:?}");
     let text = bench(r#"fn journey(user) { let s = "0123456789"; loop { s += s; } }"#);
-    let end = text.run("journey", |_| HttpReply::default());
+    let end = text.run("journey", |_| json(200, ""));
     assert!(matches!(&end, TaskEnd::Error(f) if f.message.contains("too large")), "{end:?}");
 }
 
@@ -328,7 +324,7 @@ fn data_files_are_shared_and_run_out_only_when_rows_must_be_unique() {
             u.unique(); u.unique(); u.unique();
         }"#;
     let bench = bench_of(load_in(&folder, text).unwrap());
-    let end = bench.run("journey", |_| HttpReply::default());
+    let end = bench.run("journey", |_| json(200, ""));
     assert!(matches!(&end, TaskEnd::Error(f) if f.message.contains("all are taken")), "{end:?}");
     assert_eq!(*bench.notes.0.borrow(), ["log ann b@x ann 2 2", "check random is a row: true"]);
     let missing = load_in(&folder, "const U = csv(\"no.csv\");\nfn journey(user) {}");

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use tokio::time::Instant;
 use url::Url;
 
+use super::fields::Fields;
 use super::request::Request;
 use super::timings::Timings;
 use crate::metric::failure::FailureKind;
@@ -29,7 +30,7 @@ pub struct Exchange {
     /// The response's HTTP version; `None` as for `status`.
     pub version: Option<Version>,
     /// The response's headers as received: `content-encoding` stays, whatever became of the body.
-    pub headers: HeaderMap,
+    pub headers: Fields,
     /// The body: raw as received from a transport, decoded after a [`Session`](super::Session).
     /// Empty when the request did not ask to keep it.
     pub body: Bytes,
@@ -68,7 +69,7 @@ impl Exchange {
             url,
             status: None,
             version: None,
-            headers: HeaderMap::new(),
+            headers: Fields::default(),
             body: Bytes::new(),
             truncated: false,
             timings: Timings::default(),

@@ -3,21 +3,23 @@
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, Version};
+use http::{StatusCode, Version};
 use tokio::time::Instant;
 
 use super::exchange::{Exchange, Failure};
+use super::fields::Fields;
 use super::options::TransportOptions;
 use super::request::Request;
 use super::timings::Timings;
 use crate::metric::failure::FailureKind;
+use crate::prefetch;
 
 /// A response's head as a transport has read it.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Fields,
     /// Its size on the wire, or an estimate of it.
     pub(super) bytes: u64,
 }
@@ -39,6 +41,11 @@ impl Hop {
             Exchange::unsent(request.method.clone(), request.url.clone(), started_at).into();
         let body = Kept::new(if request.keep_body { options.max_body } else { 0 });
         Self { exchange, body, drained: 0, max_drained: options.max_drained }
+    }
+
+    /// Fetches what an answer is written to: see [`prefetch`].
+    pub(super) fn prefetch(&self) {
+        prefetch::value(&*self.exchange);
     }
 
     /// Notes why there will be no more.

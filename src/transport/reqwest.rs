@@ -178,7 +178,7 @@ impl Attempt {
         self.hop.head(Head {
             status: response.status(),
             version: response.version(),
-            headers: response.headers().clone(),
+            headers: response.headers().clone().into(),
             bytes: status_line_bytes(response.status()) + header_bytes(response.headers()),
         });
     }

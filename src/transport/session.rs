@@ -51,9 +51,9 @@ impl Session {
     ///
     /// Dropping the future gives up the hop under way, and the finished ones with it; their cookies
     /// stay.
-    pub async fn send(&self, request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
+    pub async fn send(&self, mut request: Request, policy: &RedirectPolicy) -> Vec<Exchange> {
         let mut hops = Vec::with_capacity(1);
-        let last = self.send_observed(request, policy, |hop| hops.push(hop.clone())).await;
+        let last = self.send_observed(&mut request, policy, |hop| hops.push(hop.clone())).await;
         hops.push(*last);
         hops
     }
@@ -62,13 +62,13 @@ impl Session {
     /// that a caller who gives up knows of it, and returns the last one.
     pub async fn send_observed(
         &self,
-        mut request: Request,
+        request: &mut Request,
         policy: &RedirectPolicy,
         mut led_on: impl FnMut(&Exchange),
     ) -> Box<Exchange> {
         let mut visited = Vec::new();
         loop {
-            let mut exchange = self.hop(&mut request).await;
+            let mut exchange = self.hop(request).await;
             let next = match redirect::target(&exchange) {
                 Ok(next) => next.filter(|_| policy.max_hops > 0),
                 Err(failure) => {
@@ -84,7 +84,7 @@ impl Session {
                 return exchange;
             }
             led_on(&exchange);
-            redirect::follow(&mut request, status, next);
+            redirect::follow(request, status, next);
         }
     }
 
@@ -101,8 +101,8 @@ impl Session {
 
     async fn hop(&self, request: &mut Request) -> Box<Exchange> {
         take_userinfo(request);
-        let own_cookie = request.headers.get(COOKIE).cloned();
         let has_jar = !self.cookies.borrow().is_empty();
+        let own_cookie = request.headers.get(COOKIE).filter(|_| has_jar).cloned();
         if has_jar {
             let with_jar = self.cookies.borrow().header(&request.url, own_cookie.as_ref());
             put(request, COOKIE, with_jar);
@@ -113,8 +113,13 @@ impl Session {
             // The next hop makes its own header of the script's cookies and the jar's.
             put(request, COOKIE, own_cookie);
         }
-        self.cookies.borrow_mut().store_response(&exchange.url, &exchange.headers);
-        self.decode(&mut exchange);
+        let mentions = exchange.headers.mentions();
+        if mentions.cookies {
+            self.cookies.borrow_mut().store_response(&exchange.url, &exchange.headers);
+        }
+        if mentions.encoding {
+            self.decode(&mut exchange);
+        }
         exchange
     }
 

@@ -10,6 +10,8 @@ mod metric {
     #[path = "metric/failure.rs"]
     pub(crate) mod failure;
 }
+#[path = "../../src/prefetch.rs"]
+mod prefetch;
 #[path = "../../src/reach.rs"]
 mod reach;
 #[path = "../../src/transport"]
@@ -25,6 +27,8 @@ mod transport {
     }
     #[path = "exchange.rs"]
     pub(crate) mod exchange;
+    #[path = "fields.rs"]
+    pub(crate) mod fields;
     #[path = "hop.rs"]
     pub(crate) mod hop;
     #[path = "options.rs"]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::super::turn::fetched;
 use super::{ScenarioRun, drop_planned, goodbye, iterate, labels_before, own_users};
 use crate::engine::stop::{Stop, StopLevel};
 use crate::engine::vu::VirtualUser;
@@ -34,7 +35,7 @@ pub(super) async fn begin_all<V: VirtualUser>(
 ) {
     let mut turns = Turns::default();
     for id in own_users(run, vus) {
-        users.spawn_local(live(run.clone(), id, Stops::of(run), claim));
+        users.spawn_local(fetched(live(run.clone(), id, Stops::of(run), claim)));
         turns.begun().await;
     }
 }
@@ -146,7 +147,7 @@ impl<V: VirtualUser> Crowd<'_, V> {
                 users.spawn_local(live_until_cut(run.clone(), id, leave, grace));
             } else {
                 let stops = Stops { leave, cut: run.stop.clone() };
-                users.spawn_local(live(run.clone(), id, stops, Claim::Unlimited));
+                users.spawn_local(fetched(live(run.clone(), id, stops, Claim::Unlimited)));
             }
             turns.begun().await;
         }

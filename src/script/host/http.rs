@@ -168,16 +168,16 @@ fn group(
     takes_user
 }
 
-fn send(call: HttpCall) -> Fallible<Response> {
-    match suspend(Operation::Request(Box::new(call)))? {
+fn send(call: Box<HttpCall>) -> Fallible<Response> {
+    match suspend(Operation::Request(call))? {
         Resumption::Reply(reply) => Ok(Response::new(reply)),
         _ => Err(runtime_error("the engine answered a request with something else")),
     }
 }
 
-fn build(user: &User, site: Site, options: Map) -> Fallible<HttpCall> {
+fn build(user: &User, site: Site, options: Map) -> Fallible<Box<HttpCall>> {
     let Site { method, url, name } = site;
-    let mut call = HttpCall {
+    let mut call = Box::new(HttpCall {
         name,
         named: false,
         method,
@@ -190,7 +190,7 @@ fn build(user: &User, site: Site, options: Map) -> Fallible<HttpCall> {
         basic_auth: None,
         tags: user.tags(),
         group: user.group(),
-    };
+    });
     for (key, value) in options {
         apply(&mut call, &key, value)?;
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::CONNECTION;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, timeout};
@@ -71,8 +72,8 @@ pub(super) async fn converse(
         };
         if is_whole {
             let says_close = |token| is_word(token, b"close");
-            let asks_to_close =
-                request.headers.get_all(CONNECTION).iter().flat_map(tokens).any(says_close);
+            let values = request.headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+            let asks_to_close = values.flat_map(tokens).any(says_close);
             let is_clean = talk.outgoing.is_written() && talk.receiver.is_persistent();
             return Ok(is_clean && !asks_to_close);
         }
@@ -96,6 +97,7 @@ impl Talk<'_> {
         attempt: &mut Attempt,
     ) -> Poll<Result<bool, Failure>> {
         self.write(cx, attempt);
+        attempt.hop.prefetch();
         ARRIVED.with_borrow_mut(|memory| {
             memory.resize(READ_AT_ONCE, 0);
             let mut buffer = ReadBuf::new(memory);

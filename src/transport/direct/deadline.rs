@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -30,8 +30,11 @@ impl Deadlines {
     /// # Cancel safety
     ///
     /// That of `work`.
-    pub(super) async fn by<F: Future>(&self, deadline: Instant, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
+    pub(super) async fn by<F: Future>(
+        &self,
+        deadline: Instant,
+        mut work: Pin<&mut F>,
+    ) -> Option<F::Output> {
         let mut timer = None;
         let outcome = poll_fn(|cx| {
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
@@ -65,6 +68,7 @@ fn poll_until(timer: &mut Pin<Box<Sleep>>, deadline: Instant, cx: &mut Context<'
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::time::Duration;
 
     use super::*;
@@ -78,7 +82,7 @@ mod tests {
         // Later than, earlier than and the same as the one before it; some work ends, some does not.
         for (due, took) in [(60, 1), (60, 59), (5, 10), (90, 1), (90, 100), (2, 3), (2, 1)] {
             let start = Instant::now();
-            let work = tokio::time::sleep(took * SECOND);
+            let work = pin!(tokio::time::sleep(took * SECOND));
             let outcome = deadlines.by(start + due * SECOND, work).await;
             assert_eq!(outcome.is_some(), took < due, "{took} s of {due}");
             assert_eq!(start.elapsed(), took.min(due) * SECOND, "{took} s of {due}");
@@ -90,7 +94,10 @@ mod tests {
     async fn requests_at_the_same_time_have_a_deadline_each() {
         let deadlines = Deadlines::default();
         let begun = Instant::now();
-        let forever = |due: u32| deadlines.by(begun + due * SECOND, std::future::pending::<()>());
+        let deadlines = &deadlines;
+        let forever = async |due: u32| {
+            deadlines.by(begun + due * SECOND, pin!(std::future::pending::<()>())).await
+        };
         let first = async {
             assert_eq!(forever(2).await, None);
             begun.elapsed()

@@ -3,27 +3,55 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use httparse::{ParserConfig, Response, Status};
 
 use super::super::exchange::Failure;
+use super::super::fields::Mentions;
 use crate::metric::failure::FailureKind;
 
 /// The longest head, in bytes; reqwest's bound.
 pub(super) const MAX_HEAD: usize = 8192 + 4096 * 100;
 
+/// The longest name of a field, in bytes; the bound of [`HeaderName`].
+const MAX_NAME: usize = (1 << 16) - 1;
+
 /// The most fields of a head; reqwest's bound.
 pub(super) const MAX_FIELDS: usize = 100;
 
-/// A head and its length on the wire.
+/// What a head says of its body and its connection, and its length on the wire.
 #[derive(Debug)]
 pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
     /// In bytes, the empty line included.
     pub(super) len: usize,
+    pub(super) mentions: Mentions,
+    length: Length,
+    /// Whether the last transfer coding is `chunked`; `None` without one.
+    ends_chunked: Option<bool>,
+    says_close: bool,
+    says_keep_alive: bool,
+}
+
+/// What the `content-length` fields say, together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Untold,
+    Told(u64),
+    /// They contradict each other, or are none.
+    Invalid,
+}
+
+impl Length {
+    fn and(self, told: Option<u64>) -> Self {
+        match (self, told) {
+            (Self::Untold, Some(length)) => Self::Told(length),
+            (Self::Told(known), Some(length)) if known == length => self,
+            _ => Self::Invalid,
+        }
+    }
 }
 
 /// How the end of a body is told (RFC 9112 6.3).
@@ -64,8 +92,47 @@ impl ResponseHead {
         }
         let status = StatusCode::from_u16(code).map_err(|_| protocol("invalid status code"))?;
         let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
-        let headers = own(response.headers, &bytes[..len])?;
-        Ok(Some(Self { status, version, headers, len }))
+        let mut head = Self {
+            status,
+            version,
+            len,
+            mentions: Mentions { cookies: false, encoding: false },
+            length: Length::Untold,
+            ends_chunked: None,
+            says_close: false,
+            says_keep_alive: false,
+        };
+        for field in &*response.headers {
+            if field.name.len() > MAX_NAME {
+                return Err(protocol("invalid header name"));
+            }
+            head.hear(field);
+        }
+        Ok(Some(head))
+    }
+
+    /// Takes in a field that tells of the body or the connection. The names' lengths tell nearly all others apart.
+    fn hear(&mut self, field: &httparse::Header<'_>) {
+        let is = |name: HeaderName| field.name.eq_ignore_ascii_case(name.as_str());
+        match field.name.len() {
+            10 if is(CONNECTION) => {
+                for token in tokens(field.value) {
+                    self.says_close |= is_word(token, b"close");
+                    self.says_keep_alive |= is_word(token, b"keep-alive");
+                }
+            }
+            10 if is(SET_COOKIE) => self.mentions.cookies = true,
+            14 if is(CONTENT_LENGTH) => {
+                let told = tokens(field.value).map(number);
+                self.length = told.fold(self.length, Length::and);
+            }
+            16 if is(CONTENT_ENCODING) => self.mentions.encoding = true,
+            17 if is(TRANSFER_ENCODING) => {
+                let last = tokens(field.value).next_back();
+                self.ends_chunked = Some(last.is_some_and(|token| is_word(token, b"chunked")));
+            }
+            _ => {}
+        }
     }
 
     /// Whether the final response is still to come. After 101 nothing of HTTP is.
@@ -85,60 +152,56 @@ impl ResponseHead {
         if is_bodiless {
             return Ok(Framing::Length(0));
         }
-        if let Some(last) = self.headers.get_all(TRANSFER_ENCODING).iter().next_back() {
-            if self.version == Version::HTTP_10 {
-                return Err(protocol("a transfer encoding in HTTP/1.0"));
+        match (self.ends_chunked, self.length) {
+            (Some(_), _) if self.version == Version::HTTP_10 => {
+                Err(protocol("a transfer encoding in HTTP/1.0"))
             }
-            let is_chunked = tokens(last).next_back().is_some_and(|it| is_word(it, b"chunked"));
-            return Ok(if is_chunked { Framing::Chunked } else { Framing::UntilClose });
-        }
-        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter().flat_map(tokens).map(number);
-        let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
-        match first {
-            Some(length) if lengths.all(|other| other == first) => Ok(Framing::Length(length)),
-            _ => Err(protocol("invalid content-length")),
+            (Some(true), _) => Ok(Framing::Chunked),
+            (Some(false), _) | (None, Length::Untold) => Ok(Framing::UntilClose),
+            (None, Length::Told(length)) => Ok(Framing::Length(length)),
+            (None, Length::Invalid) => Err(protocol("invalid content-length")),
         }
     }
 
     /// Whether the target means to keep the connection, and what is read on it next can be trusted: a head with two ways to
     /// tell the end of its body may have been read otherwise on the way here (RFC 9112 6.3).
     pub(super) fn is_persistent(&self) -> bool {
-        let says = |word: &[u8]| {
-            let mut said = self.headers.get_all(CONNECTION).iter().flat_map(tokens);
-            said.any(|token| is_word(token, word))
-        };
-        let is_ambiguous = self.headers.contains_key(TRANSFER_ENCODING)
-            && self.headers.contains_key(CONTENT_LENGTH);
+        let is_ambiguous = self.ends_chunked.is_some() && self.length != Length::Untold;
         !is_ambiguous
             && self.status != StatusCode::SWITCHING_PROTOCOLS
-            && !says(b"close")
-            && (self.version == Version::HTTP_11 || says(b"keep-alive"))
+            && !self.says_close
+            && (self.version == Version::HTTP_11 || self.says_keep_alive)
     }
 }
 
-/// The fields in memory of their own: one copy of the block, which all values share.
-fn own(fields: &[httparse::Header<'_>], block: &[u8]) -> Result<HeaderMap, Failure> {
-    let start = block.as_ptr().addr();
-    let copy = Bytes::copy_from_slice(block);
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| protocol("invalid header name"))?;
-        let value = if field.value.is_empty() {
-            HeaderValue::from_static("")
-        } else {
-            let at = field.value.as_ptr().addr() - start;
-            HeaderValue::from_maybe_shared(copy.slice(at..at + field.value.len()))
-                .map_err(|_| protocol("invalid header value"))?
-        };
+/// The fields of a head that was parsed before. All values share its memory.
+pub(super) fn fields(block: &Bytes) -> HeaderMap {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = Response::new(&mut []);
+    let parsed = ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        block,
+        &mut fields,
+    );
+    if parsed.is_err() {
+        return HeaderMap::new();
+    }
+    let own = |field: &httparse::Header<'_>| {
+        // What httparse takes for names and values is what the types here take, too.
+        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value)).ok()?;
+        Some((name, value))
+    };
+    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    for (name, value) in response.headers.iter().filter_map(own) {
         headers.append(name, value);
     }
-    Ok(headers)
+    headers
 }
 
 /// The members of a list (RFC 9110 5.6.1), empty ones included.
-pub(super) fn tokens(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+pub(super) fn tokens(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// Whether a member of a list is this word, in any case.

@@ -25,6 +25,7 @@ mod tests;
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +91,12 @@ impl DirectTransport {
         let started_at = request.handed_at.unwrap_or_else(Instant::now);
         let mut attempt = Attempt::new(request, started_at, &self.shared);
         let deadline = started_at + request.timeout;
-        match self.deadlines.by(deadline, self.run(request, &mut attempt)).await {
+        let outcome = {
+            // Pinned here, where it stays: it is large, and handing it on would copy it for each request.
+            let work = pin!(self.run(request, &mut attempt));
+            self.deadlines.by(deadline, work).await
+        };
+        match outcome {
             Some(Ok(())) => {}
             Some(Err(failure)) => attempt.hop.fail(failure),
             None => attempt.hop.cut_off(),

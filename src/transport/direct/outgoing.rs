@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::task::{Context, Poll, ready};
 
+use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, USER_AGENT};
 use url::Position;
 
@@ -42,7 +43,8 @@ impl<'a> Outgoing<'a> {
         first.clear();
         write_head(&mut first, request, user_agent);
         let expects = |token| is_word(token, b"100-continue");
-        let is_held = request.headers.get_all(EXPECT).iter().flat_map(tokens).any(expects);
+        let values = request.headers.get_all(EXPECT).iter().map(HeaderValue::as_bytes);
+        let is_held = values.flat_map(tokens).any(expects);
         let is_joined = !is_held && request.body.len() <= MAX_JOINED;
         if is_joined {
             first.extend_from_slice(&request.body);
@@ -72,6 +74,14 @@ impl<'a> Outgoing<'a> {
         self.is_flushed
     }
 
+    fn give_back(&mut self) {
+        let buffer = std::mem::take(&mut self.first);
+        if (1..=MAX_SPARE).contains(&buffer.capacity()) {
+            // At the end of the thread there is nothing left to give it back to.
+            let _ = SPARE.try_with(|spare| spare.replace(buffer));
+        }
+    }
+
     /// Writes as much as goes; ready when all that may be is written.
     pub(super) fn poll_write(
         &mut self,
@@ -90,16 +100,17 @@ impl<'a> Outgoing<'a> {
         }
         ready!(stream.poll_flush(cx))?;
         self.is_flushed = !self.is_held();
+        if self.is_flushed {
+            // The answer may take long; who writes next need not wait for it, nor for memory.
+            self.give_back();
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Outgoing<'_> {
     fn drop(&mut self) {
-        if self.first.capacity() <= MAX_SPARE {
-            // At the end of the thread there is nothing left to give it back to.
-            let _ = SPARE.try_with(|spare| spare.replace(std::mem::take(&mut self.first)));
-        }
+        self.give_back();
     }
 }
 

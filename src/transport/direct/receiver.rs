@@ -2,12 +2,14 @@
 //!
 //! Pure: no socket and no timer, so that any sequence of bytes can be tried on it.
 
+use bytes::Bytes;
 use http::Method;
 
 use super::super::exchange::Failure;
+use super::super::fields::Fields;
 use super::super::hop::{Head, Hop};
 use super::chunks::Chunks;
-use super::head::{Framing, MAX_HEAD, ResponseHead, protocol};
+use super::head::{Framing, MAX_HEAD, ResponseHead, fields, protocol};
 use crate::metric::failure::FailureKind;
 
 /// The most interim responses (1xx) before the final one.
@@ -116,6 +118,7 @@ impl<'a> Receiver<'a> {
     fn heads(&mut self, bytes: &[u8], hop: &mut Hop) -> Result<usize, Failure> {
         let mut used = 0;
         while let Some(head) = ResponseHead::parse(&bytes[used..])? {
+            let begin = used;
             used += head.len;
             if head.is_interim() {
                 self.interim += 1;
@@ -124,13 +127,13 @@ impl<'a> Receiver<'a> {
                 }
                 continue;
             }
-            self.take(head, hop)?;
+            self.take(&head, Bytes::copy_from_slice(&bytes[begin..used]), hop)?;
             break;
         }
         Ok(used)
     }
 
-    fn take(&mut self, head: ResponseHead, hop: &mut Hop) -> Result<(), Failure> {
+    fn take(&mut self, head: &ResponseHead, block: Bytes, hop: &mut Hop) -> Result<(), Failure> {
         let framing = head.framing(self.method)?;
         self.is_persistent = head.is_persistent() && framing != Framing::UntilClose;
         self.stage = match framing {
@@ -139,7 +142,8 @@ impl<'a> Receiver<'a> {
             Framing::Chunked => Stage::Chunked(Chunks::default()),
             Framing::UntilClose => Stage::UntilClose,
         };
-        let ResponseHead { status, version, headers, len } = head;
+        let ResponseHead { status, version, len, mentions, .. } = *head;
+        let headers = Fields::unread(block, mentions, fields);
         hop.head(Head { status, version, headers, bytes: len as u64 });
         Ok(())
     }

@@ -272,10 +272,13 @@ impl ScriptUser {
             due.set(record.hop(hop, due.get(), false));
             around.recorder.sent(around.clock.now());
         }));
+        let mut is_sent = false;
         let answered = poll_fn(|cx| {
-            // While the system hands over what has arrived, there is time to fetch what comes after that.
-            task.prefetch();
-            prefetch::value(call);
+            if std::mem::replace(&mut is_sent, true) {
+                // While the system hands over what has arrived, there is time to fetch what comes after that.
+                task.prefetch();
+                prefetch::value(call);
+            }
             sent.as_mut().poll(cx)
         });
         let last = tokio::select! {

@@ -1,7 +1,6 @@
 //! Whose turn it is among the tasks of one thread, and what each finds when it is.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::task::Poll;
 
 use crate::prefetch;
@@ -20,11 +19,12 @@ pub(super) async fn after_those_who_are_ready() {
 }
 
 /// Does `work` with its memory fetched at the begin of each turn.
-pub(super) async fn fetched<F: Future>(work: F) -> F::Output {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
+///
+/// Boxed: an `async fn` would keep a place for `work` as it was given, beside the one where it runs.
+pub(super) fn fetched<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let mut work = Box::pin(work);
+    poll_fn(move |cx| {
         prefetch::value(&*work);
         work.as_mut().poll(cx)
     })
-    .await
 }

@@ -122,8 +122,7 @@ impl OneTask {
             times: sample.times,
             failure: None,
         };
-        let unanswered = HttpReply::without_response(call.name.clone(), answer);
-        Rc::new(HttpReply { status: 200, ok: true, time: waiting, ..unanswered })
+        Rc::new(HttpReply::new(200, waiting, call.name.clone(), Box::new(answer)))
     }
 }
 

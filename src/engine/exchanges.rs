@@ -11,7 +11,7 @@ use super::script_user::{Shape, Surroundings};
 use crate::metric::labels::LabelParts;
 use crate::metric::sink::{ErrorSource, RequestSample, RequestTimes};
 use crate::metric::{Exemplar, FailureKind};
-use crate::script::{Answer, HttpCall, HttpReply, ParsedBody, User};
+use crate::script::{Answer, HttpCall, HttpReply, User};
 use crate::transport::{Exchange, Timings};
 
 /// Which request of a chain of redirects a sample is about.
@@ -163,14 +163,7 @@ fn without_user(url: &url::Url) -> String {
 /// What the script gets of an exchange.
 pub(super) fn reply(call: &HttpCall, exchange: Box<Exchange>) -> Rc<HttpReply> {
     let status = exchange.status.map_or(0, |status| status.as_u16());
-    Rc::new(HttpReply {
-        status,
-        ok: (200..300).contains(&status),
-        time: exchange.service_time(),
-        step: call.name.clone(),
-        answer: exchange,
-        json: ParsedBody::default(),
-    })
+    Rc::new(HttpReply::new(status, exchange.service_time(), call.name.clone(), exchange))
 }
 
 impl Answer for Exchange {

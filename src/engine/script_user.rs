@@ -249,8 +249,8 @@ impl ScriptUser {
             Ok(request) => request,
             Err(message) => {
                 let failure = Some((FailureKind::Other, message));
-                let answer = PlainAnswer { failure, ..PlainAnswer::default() };
-                let reply = HttpReply::without_response(call.name.clone(), answer);
+                let answer = Box::new(PlainAnswer { failure, ..PlainAnswer::default() });
+                let reply = HttpReply::new(0, Duration::ZERO, call.name.clone(), answer);
                 return Resumption::Reply(Rc::new(reply));
             }
         };

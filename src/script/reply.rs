@@ -84,11 +84,11 @@ impl Answer for PlainAnswer {
 }
 
 impl HttpReply {
-    /// The reply to the step `step` that has brought no response.
+    /// The reply to the step `step`; `status` is 0 without a response.
     #[must_use]
-    pub fn without_response(step: Arc<str>, answer: PlainAnswer) -> Self {
-        let json = ParsedBody::default();
-        Self { status: 0, ok: false, time: Duration::ZERO, step, answer: Box::new(answer), json }
+    pub fn new(status: u16, time: Duration, step: Arc<str>, answer: Box<dyn Answer>) -> Self {
+        let ok = (200..300).contains(&status);
+        Self { status, ok, time, step, answer, json: ParsedBody::default() }
     }
 }
 

@@ -69,8 +69,8 @@ pub(super) fn take(bytes: usize) -> io::Result<TaskStack> {
 /// One page more where that makes the number of pages odd.
 ///
 /// Tasks use the upper end of their stacks. When those ends lie a power of two apart, they share a few sets of the processor's
-/// caches and of its table of pages, and push each other out: with 1,000 users
-/// that is three per cent of what a request costs.
+/// caches and of its table of pages, and push each other out: with 1,000
+/// users that is three per cent of what a request costs.
 fn spread(bytes: usize, page: usize) -> usize {
     if (bytes / page).is_multiple_of(2) { bytes + page } else { bytes }
 }

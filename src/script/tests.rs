@@ -85,8 +85,7 @@ impl Bench {
 
 fn json(status: u16, body: &str) -> HttpReply {
     let answer = PlainAnswer { body: Bytes::from(body.to_owned()), ..PlainAnswer::default() };
-    let unanswered = HttpReply::without_response("GET /x".into(), answer);
-    HttpReply { status, ok: status == 200, ..unanswered }
+    HttpReply::new(status, Duration::ZERO, "GET /x".into(), Box::new(answer))
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::super::turn::fetched;
 use super::{ScenarioRun, drop_planned, goodbye, iterate, labels_before, own_users};
 use crate::engine::stop::{Stop, StopLevel};
+use crate::engine::turn::fetched;
 use crate::engine::vu::VirtualUser;
 use crate::pacing::{self, VuSchedule};
 use crate::plan::{Executor, Scenario, Stage, ThinkTime};
@@ -144,7 +144,7 @@ impl<V: VirtualUser> Crowd<'_, V> {
                 Ids::Extra => run.extra_ids.fetch_add(1, Ordering::Relaxed),
             };
             if let Some(grace) = self.grace {
-                users.spawn_local(live_until_cut(run.clone(), id, leave, grace));
+                users.spawn_local(fetched(live_until_cut(run.clone(), id, leave, grace)));
             } else {
                 let stops = Stops { leave, cut: run.stop.clone() };
                 users.spawn_local(fetched(live(run.clone(), id, stops, Claim::Unlimited)));

@@ -77,10 +77,8 @@ impl ResponseHead {
     ///
     /// What a response cannot begin with, and heads beyond the bounds.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, Failure> {
-        let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let mut response = Response::new(&mut []);
-        let parsed = ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut response, bytes, &mut fields)
+        let mut fields = NO_FIELDS;
+        let (parsed, response) = read(bytes, &mut fields)
             .map_err(|error| protocol(&format!("invalid response head: {error}")))?;
         let (Status::Complete(len), Some(code), Some(minor)) =
             (parsed, response.code, response.version)
@@ -174,18 +172,26 @@ impl ResponseHead {
     }
 }
 
+type Unread<'a> = [MaybeUninit<httparse::Header<'a>>; MAX_FIELDS];
+
+/// Room for the fields of a head.
+const NO_FIELDS: Unread<'static> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+
+/// What `bytes` begin with, and how many of them belong to the head.
+fn read<'h, 'b>(
+    bytes: &'b [u8],
+    fields: &'h mut Unread<'b>,
+) -> Result<(Status<usize>, Response<'h, 'b>), httparse::Error> {
+    let mut response = Response::new(&mut []);
+    let status =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, fields)?;
+    Ok((status, response))
+}
+
 /// The fields of a head that was parsed before. All values share its memory.
 pub(super) fn fields(block: &Bytes) -> HeaderMap {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        block,
-        &mut fields,
-    );
-    if parsed.is_err() {
-        return HeaderMap::new();
-    }
+    let mut fields = NO_FIELDS;
+    let Ok((_, response)) = read(block, &mut fields) else { return HeaderMap::new() };
     let own = |field: &httparse::Header<'_>| {
         // What httparse takes for names and values is what the types here take, too.
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;

@@ -1,5 +1,6 @@
 //! What becomes of an exchange: a sample for the record, a reply for the script.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(super) struct Recording<'a> {
     pub(super) shape: &'a Shape,
     pub(super) user: &'a User,
     pub(super) call: &'a HttpCall,
+    /// When the first request was given to the transport, which may have held it back for others.
+    pub(super) handed_at: Cell<Option<Duration>>,
 }
 
 impl Recording<'_> {
@@ -50,6 +53,9 @@ impl Recording<'_> {
             bytes_sent: exchange.bytes_sent,
             bytes_received: exchange.bytes_received,
         };
+        if let Some(handed_at) = self.handed_at.take() {
+            self.around.recorder.held_back(sample.begun.saturating_sub(handed_at));
+        }
         let name = if self.call.named || exchange.url == self.call.url {
             self.call.name.clone()
         } else {

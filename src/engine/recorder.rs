@@ -113,6 +113,11 @@ impl Recorder {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
+    /// A request that is recorded now was given to the transport so long before it began, and was not under way meanwhile.
+    pub fn held_back(&self, held: Duration) {
+        self.open.borrow_mut().time.in_flight_s -= held.as_secs_f64();
+    }
+
     /// The sample of a request that was sent and has ended, a moment ago: its body may have been decompressed since.
     /// `exemplar` is made only when it is kept.
     pub fn request(

@@ -16,7 +16,6 @@ use super::exchanges::{Recording, reply};
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
-use super::turn::after_those_who_are_ready;
 use super::vu::{IterationEnd, VirtualUser};
 use crate::clock::RunClock;
 use crate::metric::FailureKind;
@@ -259,14 +258,13 @@ impl ScriptUser {
         apply_cookies(session, &self.user, &call.url);
         let policy =
             RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };
-        let record = Recording { around: &around, shape: &self.shape, user: &self.user, call };
         let due = Cell::new(self.due);
-        if self.shape.is_closed {
-            // Requests that leave together wake the target once: with 1,000 users that is a third of what each costs.
-            after_those_who_are_ready().await;
-        }
         let begun = around.clock.now();
         request.handed_at = Some(around.clock.instant(begun));
+        // An arrival has a moment of its own; a user of a closed model is due when the answer before is there.
+        request.gathers = self.shape.is_closed;
+        let (shape, user, handed_at) = (&*self.shape, &self.user, Cell::new(Some(begun)));
+        let record = Recording { around: &around, shape, user, call, handed_at };
         around.recorder.sent(begun);
         let mut sent = pin!(session.send_observed(&mut request, &policy, |hop| {
             due.set(record.hop(hop, due.get(), false));

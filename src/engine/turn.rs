@@ -1,22 +1,8 @@
-//! Whose turn it is among the tasks of one thread, and what each finds when it is.
+//! What a task finds when its turn comes.
 
 use std::future::poll_fn;
-use std::task::Poll;
 
 use crate::prefetch;
-
-/// Gives every task of this thread that is ready its turn first.
-pub(super) async fn after_those_who_are_ready() {
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
 
 /// Does `work` with its memory fetched at the begin of each turn.
 ///

@@ -59,6 +59,12 @@ impl Hop {
         self.exchange.bytes_sent = bytes;
     }
 
+    /// Notes that `bytes` were given to a connection, and that nothing had begun before.
+    pub(super) fn left(&mut self, at: Instant, bytes: u64) {
+        self.exchange.started_at = at;
+        self.sent(at, bytes);
+    }
+
     /// When the request was given to a connection.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         self.exchange.sent_at

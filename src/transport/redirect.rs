@@ -96,6 +96,7 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, url: Url) {
         CREDENTIALS.iter().for_each(|name| drop(request.headers.remove(name)));
     }
     request.handed_at = None;
+    request.gathers = false;
     request.url = url.into();
 }
 

@@ -37,6 +37,9 @@ pub struct Request {
     pub keep_body: bool,
     /// When it is handed over, if the caller has just looked at the clock.
     pub handed_at: Option<Instant>,
+    /// Whether it may leave together with those that others of its thread send in the same moment: it waits until all who are
+    /// ready have had their turn, and [`Exchange::started_at`](super::Exchange::started_at) is when that was over.
+    pub gathers: bool,
     /// Whether the target is told which content encodings are understood, unless the headers say it.
     pub names_encodings: bool,
 }
@@ -53,6 +56,7 @@ impl Request {
             timeout: DEFAULT_TIMEOUT,
             keep_body: true,
             handed_at: None,
+            gathers: false,
             names_encodings: false,
         }
     }

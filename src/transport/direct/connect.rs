@@ -12,6 +12,7 @@ use super::super::connect_watch::{Mark, Marks};
 use super::super::exchange::Failure;
 use super::super::origin::Origin;
 use super::DirectTransport;
+use super::departure::Socket;
 use super::pool::Connection;
 use super::race::reach_one;
 use super::stream::Stream;
@@ -51,7 +52,7 @@ impl DirectTransport {
         let (tcp, peer) = reach_one(&addresses).await?;
         tcp.set_nodelay(true)?;
         if url.scheme() != "https" {
-            return Ok((Stream::Plain(tcp), peer));
+            return Ok((Stream::Plain(Socket::new(tcp)), peer));
         }
         let name = match url.host() {
             Some(Host::Domain(name)) => ServerName::try_from(name.to_owned())?,

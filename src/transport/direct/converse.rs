@@ -16,6 +16,7 @@ use super::super::exchange::Failure;
 use super::super::options::TransportOptions;
 use super::super::request::Request;
 use super::Attempt;
+use super::departure::Ticket;
 use super::head::{is_word, tokens};
 use super::outgoing::Outgoing;
 use super::receiver::Receiver;
@@ -48,13 +49,18 @@ pub(super) async fn converse(
     attempt: &mut Attempt,
     options: &TransportOptions,
 ) -> Result<bool, Failure> {
+    // A request that has waited for its connection has left the others behind.
+    let gathers = request.gathers && !attempt.has_waited;
     let mut talk = Talk {
         stream,
         outgoing: Outgoing::new(request, &options.user_agent),
+        leaving: if gathers { Leaving::WithOthers } else { Leaving::Alone },
         receiver: Receiver::new(&request.method),
         broken: None,
     };
-    attempt.sent(talk.outgoing.len() as u64);
+    if !gathers {
+        attempt.sent(talk.outgoing.len() as u64);
+    }
     loop {
         let (is_in_body, is_held) = (talk.receiver.is_in_body(), talk.outgoing.is_held());
         let step = poll_fn(|cx| talk.poll_step(cx, attempt));
@@ -84,9 +90,20 @@ pub(super) async fn converse(
 struct Talk<'a> {
     stream: &'a mut Stream,
     outgoing: Outgoing<'a>,
+    leaving: Leaving,
     receiver: Receiver<'a>,
     /// Why no more of the request can be written. The target may have answered all the same.
     broken: Option<io::Error>,
+}
+
+/// Who writes the first bytes of a request.
+enum Leaving {
+    /// Its own user.
+    Alone,
+    /// It is to be put down.
+    WithOthers,
+    /// It waits among others.
+    Waiting(Ticket),
 }
 
 impl Talk<'_> {
@@ -122,7 +139,8 @@ impl Talk<'_> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>, attempt: &mut Attempt) {
-        if self.outgoing.is_written() || self.broken.is_some() {
+        if self.waits_for_others(cx, attempt) || self.outgoing.is_written() || self.broken.is_some()
+        {
             return;
         }
         match self.outgoing.poll_write(cx, self.stream) {
@@ -132,6 +150,32 @@ impl Talk<'_> {
             Poll::Pending | Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => self.broken = Some(error),
         }
+    }
+
+    /// Whether the request has yet to leave, with others; if it has just left, notes that.
+    fn waits_for_others(&mut self, cx: &Context<'_>, attempt: &mut Attempt) -> bool {
+        let bytes = self.outgoing.len() as u64;
+        match &mut self.leaving {
+            Leaving::Alone => return false,
+            Leaving::WithOthers => match (&self.stream, self.outgoing.whole()) {
+                (Stream::Plain(socket), Some(whole)) => {
+                    self.leaving = Leaving::Waiting(Ticket::new(socket, whole, cx));
+                    return true;
+                }
+                // What TLS or a long body writes is not in one piece.
+                _ => attempt.sent(bytes),
+            },
+            Leaving::Waiting(ticket) => {
+                let Some(departed) = ticket.departed() else { return true };
+                attempt.departed(&departed, bytes);
+                match departed.written {
+                    Ok(count) => self.outgoing.departed(count),
+                    Err(error) => self.broken = Some(error),
+                }
+            }
+        }
+        self.leaving = Leaving::Alone;
+        false
     }
 
     fn end(&self) -> Result<bool, Failure> {

@@ -11,6 +11,7 @@ mod chunks;
 mod connect;
 mod converse;
 mod deadline;
+mod departure;
 #[cfg(test)]
 mod fuzzed;
 mod head;
@@ -34,6 +35,7 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 
 use self::deadline::Deadlines;
+use self::departure::Departed;
 use self::pool::Pool;
 use super::Shared;
 use super::connect_watch::Marks;
@@ -172,6 +174,13 @@ impl Attempt {
     fn sent(&mut self, bytes: u64) {
         let at = if self.has_waited { Instant::now() } else { self.started_at };
         self.hop.sent(at, bytes);
+    }
+
+    /// Notes when the request left that was put down.
+    fn departed(&mut self, departed: &Departed, bytes: u64) {
+        self.started_at = departed.at;
+        self.written_at = Some(departed.until);
+        self.hop.left(departed.at, bytes);
     }
 
     fn finish(mut self) -> Box<Exchange> {

@@ -74,6 +74,20 @@ impl<'a> Outgoing<'a> {
         self.is_flushed
     }
 
+    /// All of it, if it is short and nothing is held back.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        self.rest.is_empty().then_some(&self.first)
+    }
+
+    /// Notes that the first `count` bytes were written by somebody else.
+    pub(super) fn departed(&mut self, count: usize) {
+        self.written = count;
+        if count == self.len() {
+            self.is_flushed = true;
+            self.give_back();
+        }
+    }
+
     fn give_back(&mut self) {
         let buffer = std::mem::take(&mut self.first);
         if (1..=MAX_SPARE).contains(&buffer.capacity()) {

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::departure::Socket;
+
 /// An open connection. TLS keeps much more for each, which is why it is apart.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Plain(TcpStream),
+    Plain(Rc<Socket>),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -23,7 +26,7 @@ impl Stream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Plain(socket) => Pin::new(&mut *socket.stream.borrow_mut()).poll_read(cx, into),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
         }
     }
@@ -35,7 +38,7 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Plain(socket) => Pin::new(&mut *socket.stream.borrow_mut()).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -43,7 +46,7 @@ impl Stream {
     /// Hands on what TLS has not yet written.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Plain(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }

@@ -5,6 +5,7 @@
 mod connecting;
 #[path = "faults.rs"]
 mod faults;
+mod gathering;
 #[path = "malformed.rs"]
 mod malformed;
 mod races;

@@ -12,7 +12,6 @@ use super::options::TransportOptions;
 use super::request::Request;
 use super::timings::Timings;
 use crate::metric::failure::FailureKind;
-use crate::prefetch;
 
 /// A response's head as a transport has read it.
 #[derive(Debug)]
@@ -26,58 +25,72 @@ pub(super) struct Head {
 
 /// An exchange that fills up. It outlives the future that fills it, so that a timeout loses nothing.
 #[derive(Debug)]
-pub(super) struct Hop {
-    /// Boxed: it is large, and handed on from future to future.
-    exchange: Box<Exchange>,
+pub(super) struct Hop<'a> {
+    request: &'a Request,
+    started_at: Instant,
+    sent_at: Option<Instant>,
+    bytes_sent: u64,
+    /// Made when there is something to tell. Until then a user who waits for an answer has no more than this.
+    exchange: Option<Box<Exchange>>,
     body: Kept,
     drained: u64,
     max_drained: u64,
 }
 
-impl Hop {
+impl<'a> Hop<'a> {
     /// A hop of which nothing has happened yet.
-    pub(super) fn new(request: &Request, started_at: Instant, options: &TransportOptions) -> Self {
-        let exchange =
-            Exchange::unsent(request.method.clone(), request.url.clone(), started_at).into();
-        let body = Kept::new(if request.keep_body { options.max_body } else { 0 });
-        Self { exchange, body, drained: 0, max_drained: options.max_drained }
+    pub(super) fn new(
+        request: &'a Request,
+        started_at: Instant,
+        options: &TransportOptions,
+    ) -> Self {
+        Self {
+            request,
+            started_at,
+            sent_at: None,
+            bytes_sent: 0,
+            exchange: None,
+            body: Kept::new(if request.keep_body { options.max_body } else { 0 }),
+            drained: 0,
+            max_drained: options.max_drained,
+        }
     }
 
-    /// Fetches what an answer is written to: see [`prefetch`].
-    pub(super) fn prefetch(&self) {
-        prefetch::value(&*self.exchange);
+    fn exchange(&mut self) -> &mut Exchange {
+        let Self { request, started_at, .. } = *self;
+        self.exchange.get_or_insert_with(|| unsent(request, started_at))
     }
 
     /// Notes why there will be no more.
     pub(super) fn fail(&mut self, failure: Failure) {
-        self.exchange.failure = Some(failure);
+        self.exchange().failure = Some(failure);
     }
 
     /// Notes that `bytes` were given to a connection.
     pub(super) fn sent(&mut self, at: Instant, bytes: u64) {
-        self.exchange.sent_at = Some(at);
-        self.exchange.bytes_sent = bytes;
+        self.sent_at = Some(at);
+        self.bytes_sent = bytes;
     }
 
     /// Notes that `bytes` were given to a connection, and that nothing had begun before.
     pub(super) fn left(&mut self, at: Instant, bytes: u64) {
-        self.exchange.started_at = at;
+        self.started_at = at;
         self.sent(at, bytes);
     }
 
     /// When the request was given to a connection.
     pub(super) fn sent_at(&self) -> Option<Instant> {
-        self.exchange.sent_at
+        self.sent_at
     }
 
     /// When the head of the answer was there.
     pub(super) fn first_byte_at(&self) -> Option<Instant> {
-        self.exchange.first_byte_at
+        self.exchange.as_ref()?.first_byte_at
     }
 
     /// Takes the head of the answer, which has just become whole.
     pub(super) fn head(&mut self, head: Head) {
-        let exchange = &mut self.exchange;
+        let exchange = self.exchange();
         exchange.first_byte_at = Some(Instant::now());
         exchange.status = Some(head.status);
         exchange.version = Some(head.version);
@@ -87,12 +100,12 @@ impl Hop {
 
     /// Notes who answers.
     pub(super) fn answered_by(&mut self, address: Option<SocketAddr>) {
-        self.exchange.remote_addr = address;
+        self.exchange().remote_addr = address;
     }
 
     /// Whether the head of the answer is there.
     pub(super) fn has_head(&self) -> bool {
-        self.exchange.status.is_some()
+        self.exchange.as_ref().is_some_and(|exchange| exchange.status.is_some())
     }
 
     /// Takes a piece of the body that is in memory of its own.
@@ -119,7 +132,7 @@ impl Hop {
 
     fn count(&mut self, bytes: usize) -> Result<(), Failure> {
         self.drained += bytes as u64;
-        self.exchange.bytes_received += bytes as u64;
+        self.exchange().bytes_received += bytes as u64;
         if self.drained > self.max_drained {
             let message = format!("the body has more than {} B", self.max_drained);
             return Err(Failure::new(FailureKind::BodyTooLarge, &message));
@@ -129,7 +142,7 @@ impl Hop {
 
     /// Notes that the total timeout came first.
     pub(super) fn cut_off(&mut self) {
-        let stage = match (self.exchange.sent_at, self.exchange.first_byte_at) {
+        let stage = match (self.sent_at, self.first_byte_at()) {
             (None, _) => "before the request was sent",
             (Some(_), None) => "while waiting for the response",
             (Some(_), Some(_)) => "while receiving the body",
@@ -139,12 +152,15 @@ impl Hop {
 
     /// The exchange as it came to be. `stages` are those up to the last byte of the request.
     pub(super) fn finish(self, done_at: Instant, stages: Timings) -> Box<Exchange> {
-        let Self { mut exchange, body, .. } = self;
+        let Self { request, exchange, body, started_at, sent_at, bytes_sent, .. } = self;
+        let mut exchange = exchange.unwrap_or_else(|| unsent(request, started_at));
+        (exchange.started_at, exchange.sent_at, exchange.bytes_sent) =
+            (started_at, sent_at, bytes_sent);
         exchange.truncated = body.is_truncated && body.bound > 0;
         exchange.body = body.into_bytes();
         exchange.done_at = done_at;
         exchange.timings = stages;
-        if let Some(sent_at) = exchange.sent_at {
+        if let Some(sent_at) = sent_at {
             let first_byte_at = exchange.first_byte_at.unwrap_or(done_at);
             // An answer may come before the last byte of the request has left.
             exchange.timings.sending = stages.sending.min(first_byte_at - sent_at);
@@ -153,6 +169,10 @@ impl Hop {
         }
         exchange
     }
+}
+
+fn unsent(request: &Request, started_at: Instant) -> Box<Exchange> {
+    Exchange::unsent(request.method.clone(), request.url.clone(), started_at).into()
 }
 
 /// The kept beginning of a body. A body of one piece is kept without copying it again.

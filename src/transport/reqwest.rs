@@ -71,7 +71,7 @@ impl ReqwestTransport {
         attempt.finish()
     }
 
-    async fn run(&self, request: &Request, attempt: &mut Attempt) {
+    async fn run(&self, request: &Request, attempt: &mut Attempt<'_>) {
         if let Err(refused) = self.shared.check_reach(&request.url) {
             return attempt.hop.fail(refused);
         }
@@ -162,12 +162,12 @@ fn to_reqwest(request: &Request) -> reqwest::Request {
 }
 
 /// One exchange in the making, and what is seen of its connection.
-struct Attempt {
-    hop: Hop,
+struct Attempt<'a> {
+    hop: Hop<'a>,
     watch: Watch,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     fn sent(&mut self, request: &Request, at: Instant) {
         self.hop.sent(at, request_head_bytes(request) + request.body.len() as u64);
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use rustls_pki_types::ServerName;
 use tokio::time::{Instant, timeout};
@@ -10,7 +11,7 @@ use url::{Host, Url};
 use super::super::classify::classify_connecting;
 use super::super::connect_watch::{Mark, Marks};
 use super::super::exchange::Failure;
-use super::super::origin::Origin;
+use super::super::lanes::Host as LaneHost;
 use super::DirectTransport;
 use super::departure::Socket;
 use super::pool::Connection;
@@ -26,15 +27,20 @@ impl DirectTransport {
     /// # Errors
     ///
     /// When the name leads nowhere, nobody answers within the connect timeout, or the TLS handshake fails.
-    pub(super) async fn open(&self, url: &Url, marks: &mut Marks) -> Result<Connection, Failure> {
-        let Some(origin) = Origin::of(url) else {
-            return Err(Failure::new(FailureKind::Other, "the address has no host"));
-        };
+    pub(super) async fn open(
+        &self,
+        url: &Url,
+        host: &Rc<LaneHost>,
+        marks: &mut Marks,
+    ) -> Result<Connection, Failure> {
         let generation = self.pool.generation();
         let bound = self.shared.options.connect_timeout;
         marks.set(Mark::ConnectStarted, Instant::now());
         match timeout(bound, self.connect(url, marks)).await {
-            Ok(Ok((stream, peer))) => Ok(Connection { stream, peer, origin, generation }),
+            Ok(Ok((stream, peer))) => {
+                let host = Rc::clone(host);
+                Ok(Connection { stream, peer, host, generation })
+            }
             Ok(Err(error)) => Err(classify_connecting(&*error, marks.in_tls_handshake())),
             Err(_) => {
                 let message = format!("no connection within {bound:?}");

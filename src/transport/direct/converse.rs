@@ -46,7 +46,7 @@ thread_local! {
 pub(super) async fn converse(
     stream: &mut Stream,
     request: &Request,
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
     options: &TransportOptions,
 ) -> Result<bool, Failure> {
     // A request that has waited for its connection has left the others behind.
@@ -111,10 +111,9 @@ impl Talk<'_> {
     fn poll_step(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
     ) -> Poll<Result<bool, Failure>> {
         self.write(cx, attempt);
-        attempt.hop.prefetch();
         ARRIVED.with_borrow_mut(|memory| {
             memory.resize(READ_AT_ONCE, 0);
             let mut buffer = ReadBuf::new(memory);
@@ -138,7 +137,7 @@ impl Talk<'_> {
         })
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, attempt: &mut Attempt) {
+    fn write(&mut self, cx: &mut Context<'_>, attempt: &mut Attempt<'_>) {
         if self.waits_for_others(cx, attempt) || self.outgoing.is_written() || self.broken.is_some()
         {
             return;
@@ -153,7 +152,7 @@ impl Talk<'_> {
     }
 
     /// Whether the request has yet to leave, with others; if it has just left, notes that.
-    fn waits_for_others(&mut self, cx: &Context<'_>, attempt: &mut Attempt) -> bool {
+    fn waits_for_others(&mut self, cx: &Context<'_>, attempt: &mut Attempt<'_>) -> bool {
         let bytes = self.outgoing.len() as u64;
         match &mut self.leaving {
             Leaving::Alone => return false,

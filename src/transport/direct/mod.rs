@@ -43,6 +43,7 @@ use super::exchange::{Exchange, Failure};
 use super::hop::Hop;
 use super::lanes::Lanes;
 use super::request::Request;
+use crate::metric::failure::FailureKind;
 
 /// The connections of one virtual user.
 #[derive(Debug)]
@@ -106,16 +107,18 @@ impl DirectTransport {
         attempt.finish()
     }
 
-    async fn run(&self, request: &Request, attempt: &mut Attempt) -> Result<(), Failure> {
+    async fn run(&self, request: &Request, attempt: &mut Attempt<'_>) -> Result<(), Failure> {
         self.shared.check_reach(&request.url)?;
         // Given back after the connection is, so that whoever waits for the lane finds it.
-        let lane = self.lanes.enter(&request.url).await;
-        let kept = self.pool.take(&request.url);
+        let Some(lane) = self.lanes.enter(&request.url).await else {
+            return Err(Failure::new(FailureKind::Other, "the address has no host"));
+        };
+        let kept = self.pool.take(&lane.host);
         attempt.has_waited = lane.has_waited || kept.is_none();
         let mut connection = match kept {
             Some(connection) => connection,
             // Boxed, like all that is rare and large: a user who sends nothing would hold its memory too.
-            None => Box::pin(self.open(&request.url, &mut attempt.marks)).await?,
+            None => Box::pin(self.open(&request.url, &lane.host, &mut attempt.marks)).await?,
         };
         attempt.peer = Some(connection.peer);
         let options = &self.shared.options;
@@ -143,8 +146,8 @@ impl DirectTransport {
 
 /// One exchange in the making, and what is seen of its connection.
 #[derive(Debug)]
-struct Attempt {
-    hop: Hop,
+struct Attempt<'a> {
+    hop: Hop<'a>,
     marks: Marks,
     peer: Option<SocketAddr>,
     started_at: Instant,
@@ -156,8 +159,8 @@ struct Attempt {
     came_at_once: bool,
 }
 
-impl Attempt {
-    fn new(request: &Request, started_at: Instant, shared: &Shared) -> Self {
+impl<'a> Attempt<'a> {
+    fn new(request: &'a Request, started_at: Instant, shared: &Shared) -> Self {
         let hop = Hop::new(request, started_at, &shared.options);
         Self {
             hop,

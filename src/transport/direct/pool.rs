@@ -2,11 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::rc::Rc;
 
-use url::Url;
-
+use super::super::lanes::Host;
 use super::super::options::MAX_IDLE_PER_HOST;
-use super::super::origin::Origin;
 use super::stream::Stream;
 
 /// Idle connections kept for all hosts together; the one that waits longest goes first.
@@ -17,7 +16,7 @@ const MAX_IDLE: usize = 64;
 pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) peer: SocketAddr,
-    pub(super) origin: Origin,
+    pub(super) host: Rc<Host>,
     /// Of [`Pool::generation`] when it was opened.
     pub(super) generation: u32,
 }
@@ -30,12 +29,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// The connection to the origin of `url` that was used last, if it is still good. Others that are not are closed on the
-    /// way.
-    pub(super) fn take(&self, url: &Url) -> Option<Connection> {
+    /// The connection to `host` that was used last, if it is still good. Others that are not are closed on the way.
+    pub(super) fn take(&self, host: &Rc<Host>) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         loop {
-            let index = idle.iter().rposition(|connection| connection.origin.serves(url))?;
+            let index = idle.iter().rposition(|connection| Rc::ptr_eq(&connection.host, host))?;
             let mut connection = idle.remove(index);
             if connection.stream.is_quiet() {
                 return Some(connection);
@@ -49,7 +47,7 @@ impl Pool {
             return;
         }
         let mut idle = self.idle.borrow_mut();
-        let is_same = |known: &&Connection| known.origin == connection.origin;
+        let is_same = |known: &&Connection| Rc::ptr_eq(&known.host, &connection.host);
         if idle.iter().filter(is_same).count() >= MAX_IDLE_PER_HOST {
             return;
         }

@@ -61,7 +61,7 @@ impl<'a> Receiver<'a> {
     /// # Errors
     ///
     /// What is not HTTP, and bodies beyond the bound.
-    pub(super) fn feed(&mut self, bytes: &[u8], hop: &mut Hop) -> Result<bool, Failure> {
+    pub(super) fn feed(&mut self, bytes: &[u8], hop: &mut Hop<'_>) -> Result<bool, Failure> {
         if !matches!(self.stage, Stage::Head) {
             return self.body(bytes, hop);
         }
@@ -115,7 +115,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Reads heads up to the final one, if it is there; says how many bytes were used.
-    fn heads(&mut self, bytes: &[u8], hop: &mut Hop) -> Result<usize, Failure> {
+    fn heads(&mut self, bytes: &[u8], hop: &mut Hop<'_>) -> Result<usize, Failure> {
         let mut used = 0;
         while let Some(head) = ResponseHead::parse(&bytes[used..])? {
             let begin = used;
@@ -133,7 +133,12 @@ impl<'a> Receiver<'a> {
         Ok(used)
     }
 
-    fn take(&mut self, head: &ResponseHead, block: Bytes, hop: &mut Hop) -> Result<(), Failure> {
+    fn take(
+        &mut self,
+        head: &ResponseHead,
+        block: Bytes,
+        hop: &mut Hop<'_>,
+    ) -> Result<(), Failure> {
         let framing = head.framing(self.method)?;
         self.is_persistent = head.is_persistent() && framing != Framing::UntilClose;
         self.stage = match framing {
@@ -148,7 +153,7 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    fn body(&mut self, bytes: &[u8], hop: &mut Hop) -> Result<bool, Failure> {
+    fn body(&mut self, bytes: &[u8], hop: &mut Hop<'_>) -> Result<bool, Failure> {
         let used = match &mut self.stage {
             Stage::Length(left) => {
                 let count = usize::try_from(*left).map_or(bytes.len(), |n| n.min(bytes.len()));

@@ -30,6 +30,10 @@ class Comparison:
         """Makes the target ready: the given one, or the repository's. Raises `Missing`."""
         self.program = target or peers.build("--example", "null-target") / "examples" / "null-target"
 
+    def tool_cores(self, cores: tuple[int, int]) -> str:
+        """Where the tools run, as taskset has it."""
+        return str(cores[1])
+
     def target(self, setting: Setting, core: int) -> Target:
         """Starts a target."""
         return NullTarget(self.program, core, setting.held_ms)

@@ -192,7 +192,7 @@ class Journey(Comparison):
         for tool in tools:
             with self.target(Setting(job.connections, 0.0), cores[0]) as service, tapped(service.url) as tap:
                 job.url = tap.url
-                run_tool(tool.command(job), cores[1], job, service)
+                run_tool(tool.command(job), self.tool_cores(cores), job, service)
             requests = tap.requests[:COMPARED]
             if len(requests) < COMPARED:
                 raise Failed(f"{tool.name} made only {len(requests)} requests in {job.load_s} s")

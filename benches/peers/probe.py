@@ -188,7 +188,7 @@ class Course:
         return value_at(self.times, series, end) - value_at(self.times, series, begin)
 
 
-def run_tool(words: list[str], core: int, job: Job, target: Target) -> tuple[Course, str]:
+def run_tool(words: list[str], cores: str, job: Job, target: Target) -> tuple[Course, str]:
     """Runs a tool to its end and looks at it meanwhile; gives back what it printed."""
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     output = job.folder / "stdout.txt"
@@ -196,7 +196,7 @@ def run_tool(words: list[str], core: int, job: Job, target: Target) -> tuple[Cou
     course = Course()
     with output.open("wb") as out, errors.open("wb") as err:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *words],
+            ["taskset", "-c", cores, *words],
             cwd=job.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -237,9 +237,9 @@ def window(seen: dict, settle_s: float, measured_s: float) -> tuple[int, float, 
     return requests, origin + first * width_s, origin + last * width_s
 
 
-def measure(tool, job: Job, cores: tuple[int, int], target: Target, span: tuple[float, float]) -> Sample:
-    """One measurement of `tool`, over `span`: seconds to leave out at first, and to measure after them."""
-    course, printed = run_tool(tool.command(job), cores[1], job, target)
+def measure(tool, job: Job, cores: str, target: Target, span: tuple[float, float]) -> Sample:
+    """One measurement of `tool` on `cores`, over `span`: seconds to leave out at first, and to measure after them."""
+    course, printed = run_tool(tool.command(job), cores, job, target)
     seen = target.seen()
     told = tool.read(job, printed)
     requests, begin, end = window(seen, *span)

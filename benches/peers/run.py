@@ -5,6 +5,7 @@
     python3 benches/peers/run.py --tools rhaid,wrk,k6 --rounds 3 --json peers.json
     python3 benches/peers/run.py journey
     python3 benches/peers/run.py storing
+    python3 benches/peers/run.py threads
 
 What is not installed is installed into target/peers, where nothing else is touched. The target, and so all load, is on
 this machine. docs/performance.md says what is compared and what is not fair about it. Python 3.11 or newer, Linux.
@@ -30,8 +31,10 @@ from journey import Journey
 from probe import TAIL_S, Failed, Job, measure
 from storing import Storing
 from table import Results, Setting, as_json, markdown
+from threads import Threads
 
-COMPARISONS: dict[str, type[Comparison]] = {"peers": Peers, "journey": Journey, "storing": Storing}
+COMPARISONS: dict[str, type[Comparison]] = {"peers": Peers, "journey": Journey, "storing": Storing,
+                                            "threads": Threads}
 
 # Bounds of what may be asked for, so that a comparison ends.
 MAX_ROUNDS = 50
@@ -59,7 +62,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("comparison", nargs="?", choices=COMPARISONS, default="peers",
                         help="peers: one request and one check in each tool; journey: a user of the sample service in "
-                             "rhaid and k6; storing: rhaid with and without store and live feed [default: peers]")
+                             "rhaid and k6; storing: rhaid with and without store and live feed; threads: rhaid with one "
+                             "thread and more [default: peers]")
     parser.add_argument("--rounds", type=bounded(int, 1, MAX_ROUNDS), default=5)
     parser.add_argument("--seconds", type=bounded(float, 1, MAX_SECONDS), default=5.0, help="measured in each round")
     parser.add_argument("--connections", help="one table for each, separated by commas [default: 50, of peers 50,1000]")
@@ -132,7 +136,8 @@ def one(tool, setting: Setting, given: argparse.Namespace):
         given.comparison.target(setting, given.cores[0]) as target,
     ):
         job = Job(target.url, setting.connections, load_s, Path(folder))
-        return measure(tool, job, given.cores, target, (tool.settle_s, given.seconds))
+        cores = given.comparison.tool_cores(given.cores)
+        return measure(tool, job, cores, target, (tool.settle_s, given.seconds))
 
 
 def look_for_differences(given: argparse.Namespace, results: Results) -> None:

@@ -99,6 +99,7 @@ class Rhaid(Tool):
     script = "check.rhai"
     # A run is stored, as it is for whoever does not say otherwise.
     store = ("--db", "rhaid.db")
+    threads = 1
 
     @staticmethod
     def built() -> Path:
@@ -111,7 +112,7 @@ class Rhaid(Tool):
         self.version = step(self.program, "--version").split()[-1]
 
     def command(self, job: Job) -> list[str]:
-        load = ["-u", str(job.connections), "-d", f"{job.load_s}s", "--threads", "1"]
+        load = ["-u", str(job.connections), "-d", f"{job.load_s}s", "--threads", str(self.threads)]
         kept = [*self.store, "--json", "run.json"]
         # That the machine is busy is what is wanted here.
         talk = ["--allow-invalid", "--no-progress", "-q"]

@@ -53,8 +53,8 @@ struct Open {
     sent: u64,
     requests: Cells<(u32, Labels), RequestStats>,
     arrivals: BySecond<Arrivals>,
-    /// Time in flight and the most at once.
-    in_flight: BySecond<(Duration, u64)>,
+    /// Time in flight in nanoseconds, added up over all requests, and the most at once.
+    in_flight: BySecond<(u64, u64)>,
     time: TimeAccount,
     iterations: Cells<IterationLabels, IterationStats>,
     checks: Cells<MetricLabels, CheckStats>,
@@ -159,10 +159,12 @@ impl Recorder {
         while from < now && count > 0 {
             let second = second_of(from);
             let until = now.min(Duration::from_secs(u64::from(second) + 1));
-            let (time, most) = open.in_flight.of(second);
-            *time += (until - from) * u32::try_from(count).unwrap_or(u32::MAX);
+            let (time_ns, most) = open.in_flight.of(second);
+            // A second at most, of whom there are not so many that it would not fit.
+            let all_ns = ((until - from).as_nanos() as u64).saturating_mul(count);
+            *time_ns = time_ns.saturating_add(all_ns);
             *most = count.max(*most);
-            open.time.in_flight_s += (until - from).as_secs_f64() * count as f64;
+            open.time.in_flight_s += all_ns as f64 * 1e-9;
             from = until;
         }
     }
@@ -264,7 +266,7 @@ impl Recorder {
                 .in_flight
                 .0
                 .into_iter()
-                .map(|(second, (time, most))| (second, time, most))
+                .map(|(second, (time_ns, most))| (second, Duration::from_nanos(time_ns), most))
                 .collect(),
             time: open.time,
             busy: Duration::ZERO,

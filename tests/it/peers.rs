@@ -87,6 +87,15 @@ fn the_journey_is_measured_on_the_sample_service_and_its_counts_are_those_of_the
 }
 
 #[test]
+fn more_threads_are_held_against_one() {
+    let target = target().display().to_string();
+    let line = "| 4 threads | script, one check |";
+    let Some(found) = compared("threads", &["--target", &target], line) else { return };
+    assert_eq!(found["settings"][0]["tools"].as_array().map(Vec::len), Some(3), "{found}");
+    assert_adds_up(&found);
+}
+
+#[test]
 fn a_stored_and_watched_run_is_held_against_one_that_is_neither() {
     let target = target().display().to_string();
     let line = "| watched | stored, live feed with one reader |";

@@ -17,6 +17,7 @@ mod fuzzed;
 mod head;
 mod outgoing;
 mod pool;
+mod prepared;
 mod race;
 mod receiver;
 mod stream;

@@ -1,15 +1,15 @@
 //! A request as bytes on their way out.
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use http::HeaderValue;
-use http::header::{ACCEPT, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, USER_AGENT};
-use url::Position;
+use http::header::EXPECT;
 
 use super::super::request::Request;
 use super::head::{is_word, tokens};
+use super::prepared;
 use super::stream::Stream;
 
 /// Bodies up to this length, in bytes, are written along with the head: copying them costs less than a second write.
@@ -41,7 +41,7 @@ impl<'a> Outgoing<'a> {
     pub(super) fn new(request: &'a Request, user_agent: &str) -> Self {
         let mut first = SPARE.take();
         first.clear();
-        write_head(&mut first, request, user_agent);
+        prepared::put_head(&mut first, request, user_agent);
         let expects = |token| is_word(token, b"100-continue");
         let values = request.headers.get_all(EXPECT).iter().map(HeaderValue::as_bytes);
         let is_held = values.flat_map(tokens).any(expects);
@@ -126,51 +126,4 @@ impl Drop for Outgoing<'_> {
     fn drop(&mut self) {
         self.give_back();
     }
-}
-
-/// Writes the request line and the header block.
-///
-/// The framing headers are the client's to write: one of the script's own would contradict the body. The headers that the
-/// script does not give are those that reqwest sends.
-fn write_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
-    let url = &request.url;
-    let headers = &request.headers;
-    out.extend_from_slice(request.method.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    if !headers.contains_key(HOST) {
-        put(out, "host", url[Position::BeforeHost..Position::AfterPort].as_bytes());
-    }
-    for (name, value) in headers {
-        if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
-            put(out, name.as_str(), value.as_bytes());
-        }
-    }
-    put_missing(out, request, user_agent);
-    if request.tells_length() {
-        // Writing to memory does not fail.
-        let _ = write!(out, "content-length: {}\r\n", request.body.len());
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn put_missing(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
-    let headers = &request.headers;
-    if !headers.contains_key(USER_AGENT) {
-        put(out, "user-agent", user_agent.as_bytes());
-    }
-    if !headers.contains_key(ACCEPT) {
-        put(out, "accept", b"*/*");
-    }
-    if let Some(encodings) = request.encodings() {
-        put(out, "accept-encoding", encodings.as_bytes());
-    }
-}
-
-fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }

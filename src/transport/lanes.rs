@@ -25,6 +25,8 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 pub(super) struct Host {
     origin: Origin,
+    /// Whether the run may send to it, as far as somebody has asked: that is not asked again for each request.
+    pub(super) is_admitted: Cell<bool>,
     /// Lanes that are taken, or kept for somebody who waits.
     taken: Cell<usize>,
     waiting: Cell<usize>,
@@ -111,8 +113,13 @@ impl Lanes {
         if hosts.len() >= MAX_HOSTS {
             hosts.retain(|host| Rc::strong_count(host) > 1);
         }
-        let (taken, waiting, kept) = (Cell::new(0), Cell::new(0), Semaphore::new(0));
-        let host = Rc::new(Host { origin, taken, waiting, kept });
+        let host = Rc::new(Host {
+            origin,
+            is_admitted: Cell::new(false),
+            taken: Cell::new(0),
+            waiting: Cell::new(0),
+            kept: Semaphore::new(0),
+        });
         hosts.push(Rc::clone(&host));
         Some(host)
     }

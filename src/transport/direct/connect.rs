@@ -39,7 +39,7 @@ impl DirectTransport {
         match timeout(bound, self.connect(url, marks)).await {
             Ok(Ok((stream, peer))) => {
                 let host = Rc::clone(host);
-                Ok(Connection { stream, peer, host, generation })
+                Ok(Connection { stream, peer, host, generation, good_until: None })
             }
             Ok(Err(error)) => Err(classify_connecting(&*error, marks.in_tls_handshake())),
             Err(_) => {

@@ -33,8 +33,15 @@ thread_local! {
     static ARRIVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes `request` and reads its answer to the end, both at once: a target may answer before it has read everything. Says
-/// whether the connection may be used again.
+/// Whether a connection may be used again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reuse {
+    No,
+    /// For so long after the head of the answer, if the target has told.
+    Yes(Option<Duration>),
+}
+
+/// Writes `request` and reads its answer to the end, both at once: a target may answer before it has read everything.
 ///
 /// # Errors
 ///
@@ -48,7 +55,7 @@ pub(super) async fn converse(
     request: &Request,
     attempt: &mut Attempt<'_>,
     options: &TransportOptions,
-) -> Result<bool, Failure> {
+) -> Result<Reuse, Failure> {
     // A request that has waited for its connection has left the others behind.
     let gathers = request.gathers && !attempt.has_waited;
     let mut talk = Talk {
@@ -81,7 +88,9 @@ pub(super) async fn converse(
             let values = request.headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
             let asks_to_close = values.flat_map(tokens).any(says_close);
             let is_clean = talk.outgoing.is_written() && talk.receiver.is_persistent();
-            return Ok(is_clean && !asks_to_close);
+            let is_reusable = is_clean && !asks_to_close;
+            let kept_for = talk.receiver.kept_for();
+            return Ok(if is_reusable { Reuse::Yes(kept_for) } else { Reuse::No });
         }
     }
 }

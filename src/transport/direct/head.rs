@@ -1,6 +1,7 @@
 //! Reading the head of a response, and what it says of the body.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING};
@@ -16,6 +17,12 @@ pub(super) const MAX_HEAD: usize = 8192 + 4096 * 100;
 
 /// The longest name of a field, in bytes; the bound of [`HeaderName`].
 const MAX_NAME: usize = (1 << 16) - 1;
+
+/// The field in which many servers tell when they will close an idle connection: `timeout=5, max=100`, in seconds and requests.
+const KEEP_ALIVE: &[u8] = b"keep-alive";
+
+/// How long before that a connection is not used any more: the next request is some time on its way.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// The most fields of a head; reqwest's bound.
 pub(super) const MAX_FIELDS: usize = 100;
@@ -33,6 +40,8 @@ pub(super) struct ResponseHead {
     ends_chunked: Option<bool>,
     says_close: bool,
     says_keep_alive: bool,
+    /// How long the target keeps an idle connection, in seconds, if it tells.
+    kept_s: Option<u64>,
 }
 
 /// What the `content-length` fields say, together.
@@ -99,6 +108,7 @@ impl ResponseHead {
             ends_chunked: None,
             says_close: false,
             says_keep_alive: false,
+            kept_s: None,
         };
         for field in &*response.headers {
             if field.name.len() > MAX_NAME {
@@ -118,6 +128,10 @@ impl ResponseHead {
                     self.says_close |= is_word(token, b"close");
                     self.says_keep_alive |= is_word(token, b"keep-alive");
                 }
+            }
+            10 if is_word(field.name.as_bytes(), KEEP_ALIVE) => {
+                let told = tokens(field.value).filter_map(|token| parameter(token, b"timeout"));
+                self.kept_s = told.chain(self.kept_s).min();
             }
             10 if is(SET_COOKIE) => self.mentions.cookies = true,
             14 if is(CONTENT_LENGTH) => {
@@ -159,6 +173,12 @@ impl ResponseHead {
             (None, Length::Told(length)) => Ok(Framing::Length(length)),
             (None, Length::Invalid) => Err(protocol("invalid content-length")),
         }
+    }
+
+    /// For how long from now an idle connection can be relied on; `None` when the target does not tell.
+    pub(super) fn kept_for(&self) -> Option<Duration> {
+        let told = Duration::from_secs(self.kept_s?);
+        Some(told - SLACK.min(told / 2))
     }
 
     /// Whether the target means to keep the connection, and what is read on it next can be trusted: a head with two ways to
@@ -213,6 +233,12 @@ pub(super) fn tokens(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 /// Whether a member of a list is this word, in any case.
 pub(super) fn is_word(token: &[u8], word: &[u8]) -> bool {
     token.eq_ignore_ascii_case(word)
+}
+
+/// The number of a parameter with this name, in any case.
+fn parameter(token: &[u8], name: &[u8]) -> Option<u64> {
+    let (found, value) = token.split_at_checked(name.len())?;
+    number(value.strip_prefix(b"=").filter(|_| is_word(found, name))?)
 }
 
 /// Digits and nothing else, as a number.

@@ -35,6 +35,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use self::converse::{Reuse, converse};
 use self::deadline::Deadlines;
 use self::departure::Departed;
 use self::pool::Pool;
@@ -109,12 +110,16 @@ impl DirectTransport {
     }
 
     async fn run(&self, request: &Request, attempt: &mut Attempt<'_>) -> Result<(), Failure> {
-        self.shared.check_reach(&request.url)?;
         // Given back after the connection is, so that whoever waits for the lane finds it.
         let Some(lane) = self.lanes.enter(&request.url).await else {
             return Err(Failure::new(FailureKind::Other, "the address has no host"));
         };
-        let kept = self.pool.take(&lane.host);
+        if !lane.host.is_admitted.get() {
+            self.shared.check_reach(&request.url)?;
+            lane.host.is_admitted.set(true);
+        }
+        let now = if lane.has_waited { Instant::now() } else { attempt.started_at };
+        let kept = self.pool.take(&lane.host, now);
         attempt.has_waited = lane.has_waited || kept.is_none();
         let mut connection = match kept {
             Some(connection) => connection,
@@ -123,9 +128,13 @@ impl DirectTransport {
         };
         attempt.peer = Some(connection.peer);
         let options = &self.shared.options;
-        let is_reusable =
-            converse::converse(&mut connection.stream, request, attempt, options).await?;
-        if is_reusable && options.keep_alive {
+        let reuse = converse(&mut connection.stream, request, attempt, options).await?;
+        if let Reuse::Yes(kept_for) = reuse
+            && options.keep_alive
+        {
+            let answered_at = attempt.hop.first_byte_at();
+            connection.good_until =
+                kept_for.and_then(|kept_for| answered_at?.checked_add(kept_for));
             self.pool.put(connection);
         }
         Ok(())

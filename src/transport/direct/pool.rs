@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use tokio::time::Instant;
+
 use super::super::lanes::Host;
 use super::super::options::MAX_IDLE_PER_HOST;
 use super::stream::Stream;
@@ -19,6 +21,8 @@ pub(super) struct Connection {
     pub(super) host: Rc<Host>,
     /// Of [`Pool::generation`] when it was opened.
     pub(super) generation: u32,
+    /// When the target may close it, if that is known.
+    pub(super) good_until: Option<Instant>,
 }
 
 /// The idle connections of one virtual user, the one used last at the end.
@@ -30,12 +34,13 @@ pub(super) struct Pool {
 
 impl Pool {
     /// The connection to `host` that was used last, if it is still good. Others that are not are closed on the way.
-    pub(super) fn take(&self, host: &Rc<Host>) -> Option<Connection> {
+    pub(super) fn take(&self, host: &Rc<Host>, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         loop {
             let index = idle.iter().rposition(|connection| Rc::ptr_eq(&connection.host, host))?;
             let mut connection = idle.remove(index);
-            if connection.stream.is_quiet() {
+            let is_late = connection.good_until.is_some_and(|until| until <= now);
+            if !is_late && connection.stream.is_quiet() {
                 return Some(connection);
             }
         }

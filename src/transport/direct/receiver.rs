@@ -2,6 +2,8 @@
 //!
 //! Pure: no socket and no timer, so that any sequence of bytes can be tried on it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 
@@ -24,6 +26,7 @@ pub(super) struct Receiver<'a> {
     held: Vec<u8>,
     interim: u32,
     is_persistent: bool,
+    kept_for: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,14 @@ enum Stage {
 impl<'a> Receiver<'a> {
     /// For the response to a request with this method.
     pub(super) fn new(method: &'a Method) -> Self {
-        Self { method, stage: Stage::Head, held: Vec::new(), interim: 0, is_persistent: false }
+        Self {
+            method,
+            stage: Stage::Head,
+            held: Vec::new(),
+            interim: 0,
+            is_persistent: false,
+            kept_for: None,
+        }
     }
 
     /// Whether the head is there and the body is not.
@@ -54,6 +64,11 @@ impl<'a> Receiver<'a> {
     /// Whether another request may follow on the connection, once the response is whole.
     pub(super) fn is_persistent(&self) -> bool {
         self.is_persistent
+    }
+
+    /// For how long after the head of the response the connection can be relied on, if the target has told.
+    pub(super) fn kept_for(&self) -> Option<Duration> {
+        self.kept_for
     }
 
     /// Takes what has arrived, which goes to `hop`; `true` when the response is whole.
@@ -141,6 +156,7 @@ impl<'a> Receiver<'a> {
     ) -> Result<(), Failure> {
         let framing = head.framing(self.method)?;
         self.is_persistent = head.is_persistent() && framing != Framing::UntilClose;
+        self.kept_for = head.kept_for();
         self.stage = match framing {
             Framing::Length(0) => Stage::Done,
             Framing::Length(length) => Stage::Length(length),

@@ -1,7 +1,10 @@
 //! What only our own client decides: when a connection may be used again, and when a body leaves.
 
+use std::time::Duration;
+
 use http::Method;
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
 use super::fault_server::{Connection, FaultServer};
 use super::{get, good, transport};
@@ -45,6 +48,36 @@ async fn a_connection_that_either_side_means_to_close_is_not_used_again() {
     request.headers.insert("connection", "close".parse().unwrap());
     for _ in 0..2 {
         assert!(good(transport.send(&request).await).new_connection);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_target_is_about_to_close_is_not_used_again() {
+    for (told, is_reused, is_not) in [
+        ("keep-alive: timeout=5, max=100", 3.9, 4.1),
+        ("Keep-Alive: max=7,Timeout=60\r\nkeep-alive: timeout=90", 58.9, 59.1),
+        ("keep-alive: timeout=1", 0.4, 0.6),
+        // Nothing that can be relied on is told.
+        ("keep-alive: timeout=, max=3", 1e6, f64::INFINITY),
+        ("keep-alive: timeouts=3, timeout=-1, timeout", 1e6, f64::INFINITY),
+        ("keep-alive: timeout=99999999999999999999", 1e6, f64::INFINITY),
+        ("keep-alive: timeout=18446744073709551615", 1e6, f64::INFINITY),
+        ("x-alive: timeout=1", 1e6, f64::INFINITY),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{told}\r\ncontent-length: 2\r\n\r\nok");
+        let server = FaultServer::answering(answer).await;
+        for (later_s, is_new) in [(is_reused, false), (is_not, true)] {
+            if later_s == f64::INFINITY {
+                continue;
+            }
+            let transport = transport();
+            assert!(good(transport.send(&get(&server.url)).await).new_connection);
+            // As if it were handed over then.
+            let mut later = get(&server.url);
+            later.handed_at = Some(Instant::now() + Duration::from_secs_f64(later_s));
+            let exchange = good(transport.send(&later).await);
+            assert_eq!(exchange.new_connection, is_new, "{told}, {later_s} s later");
+        }
     }
 }
 

@@ -160,7 +160,7 @@ impl Recorder {
             let second = second_of(from);
             let until = now.min(Duration::from_secs(u64::from(second) + 1));
             let (time_ns, most) = open.in_flight.of(second);
-            // A second at most, of whom there are not so many that it would not fit.
+            // A second at most: that of 18 thousand million requests fits.
             let all_ns = ((until - from).as_nanos() as u64).saturating_mul(count);
             *time_ns = time_ns.saturating_add(all_ns);
             *most = count.max(*most);

@@ -78,6 +78,11 @@ impl<'a> Hop<'a> {
         self.sent(at, bytes);
     }
 
+    /// When the transport was asked.
+    pub(super) fn started_at(&self) -> Instant {
+        self.started_at
+    }
+
     /// When the request was given to a connection.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         self.sent_at

@@ -25,13 +25,28 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 pub(super) struct Host {
     origin: Origin,
-    /// Whether the run may send to it, as far as somebody has asked: that is not asked again for each request.
-    pub(super) is_admitted: Cell<bool>,
+    /// Whether the run may send to it, as far as somebody has asked.
+    is_admitted: Cell<bool>,
     /// Lanes that are taken, or kept for somebody who waits.
     taken: Cell<usize>,
     waiting: Cell<usize>,
     /// Lanes that are kept for those who wait. One that is kept for somebody who gives up is the next one's.
     kept: Semaphore,
+}
+
+impl Host {
+    /// Asks `check` whether the run may send to it, until that is so: not again for each request.
+    ///
+    /// # Errors
+    ///
+    /// Those of `check`.
+    pub(super) fn admit<E>(&self, check: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        if !self.is_admitted.get() {
+            check()?;
+            self.is_admitted.set(true);
+        }
+        Ok(())
+    }
 }
 
 /// The right to one request; given back when dropped.

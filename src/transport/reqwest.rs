@@ -72,10 +72,11 @@ impl ReqwestTransport {
     }
 
     async fn run(&self, request: &Request, attempt: &mut Attempt<'_>) {
-        if let Err(refused) = self.shared.check_reach(&request.url) {
+        let lane = self.lanes.enter(&request.url).await;
+        let check = || self.shared.check_reach(&request.url);
+        if let Some(Err(refused)) = lane.as_ref().map(|lane| lane.host.admit(check)) {
             return attempt.hop.fail(refused);
         }
-        let _lane = self.lanes.enter(&request.url).await;
         let response = match self.client(&request.url) {
             Ok(client) => attempt.watch.run(client.execute(to_reqwest(request))).await,
             Err(error) => {

@@ -114,11 +114,8 @@ impl DirectTransport {
         let Some(lane) = self.lanes.enter(&request.url).await else {
             return Err(Failure::new(FailureKind::Other, "the address has no host"));
         };
-        if !lane.host.is_admitted.get() {
-            self.shared.check_reach(&request.url)?;
-            lane.host.is_admitted.set(true);
-        }
-        let now = if lane.has_waited { Instant::now() } else { attempt.started_at };
+        lane.host.admit(|| self.shared.check_reach(&request.url))?;
+        let now = if lane.has_waited { Instant::now() } else { attempt.hop.started_at() };
         let kept = self.pool.take(&lane.host, now);
         attempt.has_waited = lane.has_waited || kept.is_none();
         let mut connection = match kept {
@@ -160,7 +157,6 @@ struct Attempt<'a> {
     hop: Hop<'a>,
     marks: Marks,
     peer: Option<SocketAddr>,
-    started_at: Instant,
     /// Whether there was no connection at hand: then the clock is to be looked at again.
     has_waited: bool,
     /// When the last byte of the request was taken by the system.
@@ -176,7 +172,6 @@ impl<'a> Attempt<'a> {
             hop,
             marks: Marks::default(),
             peer: None,
-            started_at,
             has_waited: true,
             written_at: None,
             came_at_once: false,
@@ -185,13 +180,12 @@ impl<'a> Attempt<'a> {
 
     /// Notes that the first of `bytes` is given to a connection now.
     fn sent(&mut self, bytes: u64) {
-        let at = if self.has_waited { Instant::now() } else { self.started_at };
+        let at = if self.has_waited { Instant::now() } else { self.hop.started_at() };
         self.hop.sent(at, bytes);
     }
 
     /// Notes when the request left that was put down.
     fn departed(&mut self, departed: &Departed, bytes: u64) {
-        self.started_at = departed.at;
         self.written_at = Some(departed.until);
         self.hop.left(departed.at, bytes);
     }
@@ -200,7 +194,7 @@ impl<'a> Attempt<'a> {
         let at_once = self.hop.first_byte_at().filter(|_| self.came_at_once);
         let done_at = at_once.unwrap_or_else(Instant::now);
         let sent_at = self.hop.sent_at();
-        let mut stages = self.marks.timings(self.started_at, sent_at.unwrap_or(done_at));
+        let mut stages = self.marks.timings(self.hop.started_at(), sent_at.unwrap_or(done_at));
         stages.sending =
             sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
         self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));

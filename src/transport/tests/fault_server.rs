@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// Requests that a server tells before it waits for a test to hear of them.
+const MAX_UNHEARD: usize = 16;
 
 /// The server; it ends with the test's runtime.
 pub(super) struct FaultServer {
@@ -49,16 +53,25 @@ impl FaultServer {
 
     /// Answers every request of every connection with these bytes.
     pub(super) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        Self::telling(answer).await.0
+    }
+
+    /// As [`FaultServer::answering`], and tells each request before it is answered.
+    pub(super) async fn telling(answer: impl Into<Vec<u8>>) -> (Self, mpsc::Receiver<String>) {
         let answer: Arc<[u8]> = answer.into().into();
-        Self::start(move |mut connection| {
-            let answer = Arc::clone(&answer);
+        let (told, heard) = mpsc::channel(MAX_UNHEARD);
+        let server = Self::start(move |mut connection| {
+            let (answer, told) = (Arc::clone(&answer), told.clone());
             async move {
-                while connection.request().await.is_some() {
+                while let Some(request) = connection.request().await {
+                    // Not every test goes on listening.
+                    let _ = told.send(request).await;
                     connection.say(&answer).await;
                 }
             }
         })
-        .await
+        .await;
+        (server, heard)
     }
 
     /// Answers the first request of every connection with these bytes and then closes.

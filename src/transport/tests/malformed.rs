@@ -162,17 +162,8 @@ async fn a_slow_answer_is_not_cut_by_the_bound_on_silence() {
 
 #[tokio::test]
 async fn the_length_of_no_body_is_told_where_one_is_expected() {
-    let (told, mut heard) = tokio::sync::mpsc::channel(1);
-    let server = FaultServer::start(move |mut connection| {
-        let told = told.clone();
-        async move {
-            while let Some(request) = connection.request().await {
-                told.send(request.matches("content-length: 0\r\n").count()).await.unwrap();
-                connection.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
-    })
-    .await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let (server, mut heard) = FaultServer::telling(answer).await;
     let transport = transport();
     for (method, times) in
         [("POST", 1), ("PUT", 1), ("PATCH", 1), ("GET", 0), ("HEAD", 0), ("DELETE", 0)]
@@ -180,6 +171,7 @@ async fn the_length_of_no_body_is_told_where_one_is_expected() {
         let mut request = get(&server.url);
         request.method = method.parse().unwrap();
         good(transport.send(&request).await);
-        assert_eq!(heard.recv().await, Some(times), "{method}");
+        let request = heard.recv().await.unwrap();
+        assert_eq!(request.matches("content-length: 0\r\n").count(), times, "{method}");
     }
 }

@@ -20,6 +20,9 @@ mod tls;
 use super::{fault_server, get, good, kind, tls_server};
 use crate::transport::{TransportChoice, TransportFactory, TransportOptions, VuTransport};
 
+/// An answer that leaves the connection open.
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
 /// Default options on the direct transport.
 fn options() -> TransportOptions {
     TransportOptions { transport: TransportChoice::Direct, ..TransportOptions::default() }

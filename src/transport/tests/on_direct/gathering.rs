@@ -7,10 +7,8 @@ use futures_util::future::join_all;
 use tokio::sync::Barrier;
 
 use super::fault_server::FaultServer;
-use super::{get, good, options, transport};
+use super::{OK, get, good, options, transport};
 use crate::transport::{Request, TransportFactory, VuTransport};
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 fn gathering(url: &str) -> Request {
     Request { gathers: true, ..get(url) }
@@ -84,17 +82,7 @@ async fn what_is_long_or_held_back_goes_its_own_way() {
 
 #[tokio::test]
 async fn who_gives_up_before_its_turn_has_asked_all_the_same() {
-    let (asked, mut told) = tokio::sync::mpsc::channel(8);
-    let server = FaultServer::start(move |mut connection| {
-        let asked = asked.clone();
-        async move {
-            while connection.request().await.is_some() {
-                asked.send(()).await.unwrap();
-                connection.say(OK).await;
-            }
-        }
-    })
-    .await;
+    let (server, mut told) = FaultServer::telling(OK).await;
     let users = connected(2, &server.url).await;
     for _ in 0..2 {
         told.recv().await.unwrap();

@@ -7,10 +7,8 @@ use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::fault_server::{Connection, FaultServer};
-use super::{get, good, transport};
+use super::{OK, get, good, transport};
 use crate::transport::Request;
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// Reads up to the end of a request's head.
 async fn head(connection: &mut Connection) -> String {
@@ -53,23 +51,22 @@ async fn a_connection_that_either_side_means_to_close_is_not_used_again() {
 
 #[tokio::test]
 async fn a_connection_that_the_target_is_about_to_close_is_not_used_again() {
-    for (told, is_reused, is_not) in [
-        ("keep-alive: timeout=5, max=100", 3.9, 4.1),
-        ("Keep-Alive: max=7,Timeout=60\r\nkeep-alive: timeout=90", 58.9, 59.1),
-        ("keep-alive: timeout=1", 0.4, 0.6),
+    // Told; seconds after which it is used again, and after which it is not.
+    for (told, reused_s, late_s) in [
+        ("keep-alive: timeout=5, max=100", 3.9, Some(4.1)),
+        ("Keep-Alive: max=7,Timeout=60\r\nkeep-alive: timeout=90", 58.9, Some(59.1)),
+        ("keep-alive: timeout=1", 0.4, Some(0.6)),
         // Nothing that can be relied on is told.
-        ("keep-alive: timeout=, max=3", 1e6, f64::INFINITY),
-        ("keep-alive: timeouts=3, timeout=-1, timeout", 1e6, f64::INFINITY),
-        ("keep-alive: timeout=99999999999999999999", 1e6, f64::INFINITY),
-        ("keep-alive: timeout=18446744073709551615", 1e6, f64::INFINITY),
-        ("x-alive: timeout=1", 1e6, f64::INFINITY),
+        ("keep-alive: timeout=, max=3", 1e6, None),
+        ("keep-alive: timeouts=3, timeout=-1, timeout", 1e6, None),
+        ("keep-alive: timeout=99999999999999999999", 1e6, None),
+        ("keep-alive: timeout=18446744073709551615", 1e6, None),
+        ("x-alive: timeout=1", 1e6, None),
     ] {
         let answer = format!("HTTP/1.1 200 OK\r\n{told}\r\ncontent-length: 2\r\n\r\nok");
         let server = FaultServer::answering(answer).await;
-        for (later_s, is_new) in [(is_reused, false), (is_not, true)] {
-            if later_s == f64::INFINITY {
-                continue;
-            }
+        let late = late_s.map(|late_s| (late_s, true));
+        for (later_s, is_new) in [(reused_s, false)].into_iter().chain(late) {
             let transport = transport();
             assert!(good(transport.send(&get(&server.url)).await).new_connection);
             // As if it were handed over then.
@@ -83,17 +80,7 @@ async fn a_connection_that_the_target_is_about_to_close_is_not_used_again() {
 
 #[tokio::test]
 async fn connections_in_use_while_all_are_closed_are_not_kept() {
-    let (asked, mut told) = tokio::sync::mpsc::channel(1);
-    let server = FaultServer::start(move |mut connection| {
-        let asked = asked.clone();
-        async move {
-            while connection.request().await.is_some() {
-                asked.send(()).await.unwrap();
-                connection.say(OK).await;
-            }
-        }
-    })
-    .await;
+    let (server, mut told) = FaultServer::telling(OK).await;
     let transport = transport();
     let request = get(&server.url);
     let closing = async {

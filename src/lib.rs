@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod engine;
+pub mod free_lists;
 pub mod metric;
 pub mod pacing;
 pub mod page;

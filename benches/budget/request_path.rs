@@ -9,6 +9,9 @@ use std::io;
 
 use one_task::{CHECKED_GET, OneTask};
 
+#[global_allocator]
+static ALLOCATOR: rhaid::free_lists::FreeLists = rhaid::free_lists::FreeLists;
+
 fn main() -> io::Result<()> {
     let times = std::env::args().nth(1).map_or(Ok(1), |text| text.parse::<u64>());
     let times = times.map_err(io::Error::other)?;

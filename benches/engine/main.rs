@@ -14,6 +14,9 @@ mod transport;
 
 use criterion::Criterion;
 
+#[global_allocator]
+static ALLOCATOR: rhaid::free_lists::FreeLists = rhaid::free_lists::FreeLists;
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     pacer::measure(&mut criterion);

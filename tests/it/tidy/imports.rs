@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("page", &[]),
     ("reach", &[]),
     ("prefetch", &[]),
+    ("free_lists", &[]),
     ("metric", &["units", "clock"]),
     ("plan", &["reach", "metric", "units", "clock"]),
     ("transport", &["reach", "prefetch", "metric", "units", "clock"]),
@@ -101,7 +102,7 @@ const CRATES: &[(&str, Home)] = &[
     ("indicatif", In(&["src/cli/progress.rs", "src/cli/progress/", "src/cli/printer.rs"])),
     ("libc", In(&["src/script/stacks.rs", "src/transport/"])),
     ("miette", In(&["src/cli/"])),
-    ("mimalloc", In(&["src/main.rs"])),
+    ("mimalloc", In(&["src/free_lists.rs"])),
     ("procfs", In(&["src/watch/"])),
     (
         "rand",

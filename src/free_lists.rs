@@ -2,10 +2,9 @@
 //!
 //! A request takes two dozen small blocks and gives them back before the next one begins. Mimalloc hands out those that have
 //! waited longest, which have left the nearest caches by then, and takes as long as the rest of a short call. So each thread
-//! keeps a few blocks of each size on a list and hands out the one that came last. That makes the program's share of a request
-//! a tenth cheaper with 50 users and a fifth with 1,000; docs/performance.md has how it was measured.
+//! keeps a few blocks of each size on a list and hands out the one that came last; docs/performance.md has what that gains.
 //!
-//! A thread keeps [`MOST`] blocks of a size, a megabyte of all sizes together, and gives them back at its end.
+//! A thread keeps up to 32 blocks of a size, a megabyte of all sizes together, and gives them back at its end.
 #![expect(unsafe_code, reason = "an allocator deals in addresses, and its trait is unsafe")]
 
 use std::alloc::{GlobalAlloc, Layout};

@@ -10,6 +10,8 @@ mod check;
 mod cli;
 /// Both transports against servers of others: nginx, httpd, nghttpd, httpbin.
 mod conformance;
+/// The program as it is built for others.
+mod deploy;
 /// What rhaid writes, read by programs of others.
 mod interop;
 /// How runs begin and end: kills, broken scripts, services started for a run.

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Each load goes on for so long, unless told otherwise: what is done often has been done some hundred thousand times by then.
@@ -40,7 +41,7 @@ fn request(user) {
 LOADS = [(JOURNEY, 20), (ONE_CHECK, 50), (ONE_CHECK, 1000)]
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     sys.exit(f"error: {message}")
 
 
@@ -49,7 +50,6 @@ def compiler(*words: str) -> str:
         return subprocess.run(["rustc", *words], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         fail(f"`rustc {' '.join(words)}` failed: {error}")
-        raise
 
 
 def profdata() -> Path:
@@ -66,13 +66,13 @@ def profdata() -> Path:
         if place.is_file():
             return place
     fail(f"no {name} for LLVM {major}: `rustup component add llvm-tools`, or `apt-get install llvm-{major}`")
-    raise AssertionError
 
 
 def build(folder: Path, flag: str) -> Path:
     """Builds with one more flag for the compiler, into a folder of its own."""
-    flags = f"{os.environ.get('RUSTFLAGS', '')} {flag}".strip()
-    env = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(folder)}
+    flags = [*os.environ.get("RUSTFLAGS", "").split(), flag]
+    # So encoded, a path may have spaces.
+    env = {**os.environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags), "CARGO_TARGET_DIR": str(folder)}
     words = ["cargo", "build", "--release", "--locked", "--bin", "rhaid"]
     if subprocess.run(words, cwd=REPOSITORY, env=env, check=False).returncode != 0:
         fail("the build failed")
@@ -108,14 +108,14 @@ def main() -> None:
     tool = given.profdata or profdata()
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).absolute()
     noting, notes = target / "noting", target / "notes"
-    program = build(noting, "-Cprofile-generate")
+    # What the build itself runs is noted as well, and not used.
+    program = build(noting, f"-Cprofile-generate={noting / 'of-building'}")
     shutil.rmtree(notes, ignore_errors=True)
     notes.mkdir(parents=True)
     load(program, notes, given.seconds)
     merged = notes / "merged.profdata"
     if subprocess.run([tool, "merge", "-o", merged, *sorted(notes.glob("*.profraw"))], check=False).returncode != 0:
         fail(f"{tool} could not read the notes")
-    # What never ran has no notes, and what has changed since is told apart: neither is worth a warning.
     optimized = build(target / "optimized", f"-Cprofile-use={merged}")
     print(f"built {optimized}")
 

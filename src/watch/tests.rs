@@ -11,8 +11,8 @@ use crate::metric::ResourceLevel;
 /// Tells a copy of the test binary what to do: `busy`, `fork`, `connect:PORT:COUNT` (twice) or `hiccup:PORT`.
 const ORDER: &str = "RHAID_WATCH_TEST_ORDER";
 
-/// For how long a copy that watches for hiccups is stopped.
-const STOPPED_FOR: Duration = Duration::from_millis(500);
+/// For how long a copy that watches for hiccups is stopped: longer than a busy machine holds anybody up.
+const STOPPED_FOR: Duration = Duration::from_millis(1500);
 
 /// A child process that is killed and waited for at the end of its test.
 struct Copy(Child);
@@ -79,10 +79,9 @@ fn a_copy_does_as_it_is_told() {
             let oversleeps = watch.stop();
             let mut long = 0;
             oversleeps.for_each(|ns, times| {
-                long += times * u64::from(Duration::from_nanos(ns) > STOPPED_FOR / 2);
+                long += times * u64::from(Duration::from_nanos(ns) > STOPPED_FOR * 9 / 10);
             });
             assert_eq!(long, 1, "one oversleep of {:?}", oversleeps.max());
-            assert!(oversleeps.max().is_some_and(|max| max > STOPPED_FOR * 9 / 10));
         }
         _ => panic!("unknown order {order}"),
     }

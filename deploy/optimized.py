@@ -5,7 +5,7 @@
 
 The program is built once so that it notes what it runs, makes loads on this machine for some seconds, and is built again with
 these notes. A scripted request then takes it less time of its own; docs/performance.md has the figures. What it does is the
-same. It takes three builds' time and leaves the program in `target/optimized/release/rhaid`.
+same. It takes two builds' time and leaves the program in `target/optimized/release/rhaid`.
 
 Needs the compiler's `llvm-profdata`: `rustup component add llvm-tools`, or Debian's package `llvm-N` with the N of
 `rustc -vV`. Exits with 1 when it is missing or a step fails.

@@ -3,17 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Ended, Rhaid, missing_unless};
+use crate::support::{Ended, Rhaid, is_installed};
 
 /// Three loads of a second each, and their beginnings.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the script with the program under test as its last word; nothing where there is no Python.
 fn optimized(options: &[&str]) -> Option<Ended> {
-    let python = std::process::Command::new("python3").arg("--version").status();
-    let is_there = python.is_ok_and(|status| status.success());
-    missing_unless(is_there, "no Python");
-    if !is_there {
+    if !is_installed("python3", "--version") {
         return None;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/optimized.py");

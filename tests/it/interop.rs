@@ -1,8 +1,8 @@
 //! What rhaid writes, read by programs that nobody here wrote.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::support::{Rhaid, TargetApi, missing_unless};
+use crate::support::{Rhaid, TargetApi, missing_unless, succeeds};
 
 /// Prints the counts and medians of a histogram log, a line a tag, as the Python port of HdrHistogram sees them.
 const READ_LOG: &str = r#"
@@ -26,11 +26,10 @@ for tag, (count, largest) in sorted(found.items()):
 /// A Python with the package `hdrhistogram`; the one that `RHAID_PYTHON` names comes first.
 fn python_with_hdrhistogram() -> Option<String> {
     let named = std::env::var("RHAID_PYTHON").ok();
-    let found = named.into_iter().chain(["python3".to_owned()]).find(|python| {
-        let mut import = Command::new(python);
-        let status = import.args(["-c", "import hdrh.log"]).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    });
+    let found = named
+        .into_iter()
+        .chain(["python3".to_owned()])
+        .find(|python| succeeds(Command::new(python).args(["-c", "import hdrh.log"])));
     missing_unless(found.is_some(), "no Python with the package hdrhistogram (see RHAID_PYTHON)");
     found
 }

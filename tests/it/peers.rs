@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::rhaid::read_json;
-use crate::support::{Rhaid, missing_unless};
+use crate::support::{Rhaid, missing_unless, succeeds};
 
 /// What the comparison needs of Python.
 const IS_NEW: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
@@ -16,8 +16,7 @@ const WITHIN: Duration = Duration::from_secs(90);
 
 /// What keeps the comparison from running here.
 fn obstacle() -> Option<&'static str> {
-    let python = Command::new("python3").args(["-c", IS_NEW]).status();
-    if !python.is_ok_and(|status| status.success()) {
+    if !succeeds(Command::new("python3").args(["-c", IS_NEW])) {
         return Some("no Python 3.11");
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

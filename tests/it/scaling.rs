@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Rhaid, TargetApi, missing_unless, poll};
+use crate::support::{Rhaid, TargetApi, alone, is_installed, poll};
 
 /// How long nginx may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -39,11 +39,14 @@ fn sweep(rhaid: Rhaid, slots: u32, tag: &str) -> Rhaid {
 /// carry about twice and four times that.
 #[test]
 fn runs_with_more_and_more_replicas_become_speed_ups_and_a_law() {
+    // A run that the generator held back would be left out.
+    let machine = alone();
     let mut rhaid = Rhaid::new();
     for (slots, tag) in [(5, "replicas=1"), (10, "replicas=2"), (20, "replicas=4")] {
         rhaid = sweep(rhaid, slots, tag);
     }
-    // Other tests run on the same cores: a run that they disturbed counts all the same.
+    drop(machine);
+    // Other programs run on the same cores: a run that they disturbed counts all the same.
     let mut rhaid = rhaid.args(["report", "--scaling", "replicas", "--force", "--format", "json"]);
     let ended = rhaid.run();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -51,9 +54,7 @@ fn runs_with_more_and_more_replicas_become_speed_ups_and_a_law() {
     let steps = found["steps"].as_array().expect("steps");
     let values: Vec<f64> = steps.iter().map(|step| number(&step["n"])).collect();
     assert_eq!(values, [1.0, 2.0, 4.0]);
-    // Without its larger load a sweep has shown no limit: one may be disturbed so much, not two.
-    let open = steps.iter().filter(|step| step["is_at_least"] != false).count();
-    assert!(open <= 1, "{found}");
+    assert!(steps.iter().all(|step| step["is_at_least"] == false), "{found}");
     let one = number(&steps[0]["throughput_per_s"]);
     assert!((120.0..=260.0).contains(&one), "{found}");
     let speed_up = number(&steps[2]["speed_up"]);
@@ -134,13 +135,7 @@ struct Nginx {
 impl Nginx {
     /// Starts one on a free port; `None` where it is not installed.
     fn start(rhaid: &Rhaid, targets: &[&TargetApi]) -> Option<Self> {
-        let is_there = Command::new("nginx")
-            .arg("-v")
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        missing_unless(is_there, "nginx is not installed");
-        if !is_there {
+        if !is_installed("nginx", "-v") {
             return None;
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::support::{missing_unless, poll};
+use crate::support::{is_installed, missing_unless, poll, succeeds};
 
 /// How long a server may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -205,18 +205,6 @@ fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("an address").port()).collect()
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
-}
-
-/// Whether a program is there; says so if not, and fails where everything has to be.
-fn is_installed(program: &str, version: &str) -> bool {
-    let is_there = succeeds(Command::new(program).arg(version));
-    missing_unless(is_there, &format!("{program} is not installed"));
-    is_there
 }
 
 fn python_with_httpbin() -> Option<String> {

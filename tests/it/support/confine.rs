@@ -2,18 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::skipped;
+use super::needs::{skipped, succeeds};
 
 /// The command that runs another in a network of its own after `setup`; `None`, with a visible line, where that is not
 /// allowed.
 pub(crate) fn network_namespace(setup: &str) -> Option<Vec<String>> {
     let shell = format!("{setup} && exec \"$0\" \"$@\"");
     let command: Vec<String> = ["unshare", "--net", "sh", "-c", &shell].map(str::to_owned).to_vec();
-    let tried =
-        Command::new(&command[0]).args(&command[1..]).arg("true").stderr(Stdio::null()).status();
-    if tried.is_ok_and(|status| status.success()) {
+    if succeeds(Command::new(&command[0]).args(&command[1..]).arg("true")) {
         return Some(command);
     }
     skipped("a network namespace needs the rights of root");

@@ -6,6 +6,7 @@
 pub(crate) mod api;
 pub(crate) mod confine;
 pub(crate) mod faulty;
+pub(crate) mod needs;
 pub(crate) mod rhaid;
 pub(crate) mod target;
 pub(crate) mod turns;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use api::Api;
 pub(crate) use confine::{CpuGroup, network_namespace};
 pub(crate) use faulty::{Fault, Faulty};
+pub(crate) use needs::{is_installed, missing_unless, succeeds};
 pub(crate) use rhaid::{Ended, Rhaid, Running};
 pub(crate) use target::TargetApi;
 pub(crate) use turns::alone;
@@ -34,23 +36,6 @@ pub(crate) fn poll<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> 
         }
         pause(LOOK_AGAIN);
         waited += LOOK_AGAIN;
-    }
-}
-
-/// Says that a test is left out for want of something, and fails where everything has to be there.
-pub(crate) fn missing_unless(is_there: bool, why: &str) {
-    let is_required = std::env::var("RHAID_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-    assert!(is_there || !is_required, "{why}");
-    if !is_there {
-        skipped(why);
-    }
-}
-
-/// Says that a test was left out.
-fn skipped(why: &str) {
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    {
-        eprintln!("SKIPPED: {why}");
     }
 }
 

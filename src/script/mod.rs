@@ -14,6 +14,7 @@ pub mod compile;
 mod confine;
 pub mod coroutine;
 pub mod error;
+mod fast_path;
 pub mod fingerprint;
 mod host;
 mod import;

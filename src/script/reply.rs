@@ -107,6 +107,14 @@ impl Response {
         Self(reply)
     }
 
+    pub(crate) fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    pub(crate) fn is_ok(&self) -> bool {
+        self.0.ok
+    }
+
     fn body(&self) -> ImmutableString {
         String::from_utf8_lossy(self.0.answer.body()).into_owned().into()
     }
@@ -204,8 +212,8 @@ pub(crate) fn runtime_error(message: impl Into<String>) -> Box<EvalAltResult> {
 pub(crate) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Response>("Response")
-        .register_get("status", |r: &mut Response| i64::from(r.0.status))
-        .register_get("ok", |r: &mut Response| r.0.ok)
+        .register_get("status", |r: &mut Response| i64::from(r.status()))
+        .register_get("ok", |r: &mut Response| r.is_ok())
         .register_get("body", |r: &mut Response| r.body())
         .register_get("url", |r: &mut Response| r.url())
         .register_get("time", |r: &mut Response| milliseconds(r.0.time))

@@ -1,30 +1,25 @@
 //! A script on one worker thread: its engine, its module, and the tasks it starts.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module,
-    OptimizationLevel, Scope,
-};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope};
 use serde_json::Value;
 
 use super::compile::Script;
 use super::coroutine::{self, RunEnded, ScriptLimits, StackError, Task};
 use super::error::{Finding, ScriptError};
+use super::fast_path::{Functions, Surroundings, call_by_rhai};
 use super::host::{self, Failed, HostContext};
 use super::import::BelowFolder;
 use super::user::User;
 use super::value;
 use crate::clock::RunClock;
 
-/// Notes of calls that each thread keeps for reuse.
-const KEPT_STATES: usize = 1024;
 /// Calls nested in each other.
 const MAX_CALL_LEVELS: usize = 64;
 
@@ -48,24 +43,8 @@ pub struct ScriptHost {
     script: Arc<Script>,
     clock: Cell<RunClock>,
     limits: ScriptLimits,
-    idle: Rc<IdleStates>,
-}
-
-/// What Rhai notes down during a call: where it is, and which function is meant by which name and arguments.
-struct CallState {
-    global: GlobalRuntimeState,
-    caches: Caches,
-}
-
-/// The notes of calls that have ended. The next call takes them over: to find the functions of a short script again takes as
-/// long as to run it.
-struct IdleStates {
-    #[expect(
-        clippy::vec_box,
-        reason = "each goes to a coroutine's stack and back, where a pointer is less to move and to keep"
-    )]
-    kept: RefCell<Vec<Box<CallState>>>,
-    most: usize,
+    /// `None` when only Rhai may call its functions.
+    functions: Option<Rc<Functions>>,
 }
 
 /// An engine with everything that scripts can call.
@@ -108,13 +87,22 @@ impl ScriptHost {
             |error: &EvalAltResult| script.sources.explain(&script.file, error, &script.known);
         let mut ast: AST = engine.compile(&*script.text).map_err(|error| explain(&error.into()))?;
         ast.set_source(script.file.as_str());
+        // Another script's functions may change what is meant by a name: Rhai finds out each time.
+        let surroundings = if script.may_import {
+            None
+        } else {
+            let prepared = Surroundings::prepare(&mut engine, &mut ast);
+            Some(prepared.map_err(|error| explain(&error))?)
+        };
         let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
             .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
-        // By their notes, functions of the same name in two scripts are one.
-        let most = if script.may_import { 0 } else { KEPT_STATES };
-        let idle = Rc::new(IdleStates { kept: RefCell::default(), most });
-        Ok(Self { engine: Rc::new(engine), script, clock: Cell::new(clock), limits, idle })
+        let functions = surroundings
+            .map(|surroundings| Functions::new(&engine, &ast, &surroundings))
+            .transpose()
+            .map_err(|error| explain(&error))?;
+        let (engine, functions) = (Rc::new(engine), functions.map(Rc::new));
+        Ok(Self { engine, script, clock: Cell::new(clock), limits, functions })
     }
 
     /// The run has begun: tasks made from now on count time from this clock's zero.
@@ -173,12 +161,10 @@ impl ScriptHost {
     ) -> Result<Task, StackError> {
         let engine = self.engine.clone();
         let function = function.clone();
-        let idle = self.idle.clone();
-        Task::new(user.clone(), self.limits, self.clock.get(), move || {
-            let mut state = idle.take_one(&engine);
-            let result = state.call(&engine, &function, arguments);
-            idle.keep(state);
-            result
+        let functions = self.functions.clone();
+        Task::new(user.clone(), self.limits, self.clock.get(), move || match functions {
+            Some(functions) => functions.call(&engine, &function, arguments),
+            None => call_by_rhai(&engine, &function, arguments),
         })
     }
 
@@ -207,51 +193,16 @@ impl ScriptHost {
         value::from_json(data).into_shared()
     }
 
+    /// The same, with everything done by Rhai.
+    #[cfg(test)]
+    pub(super) fn without_shortcuts(self) -> Self {
+        Self { functions: None, ..self }
+    }
+
     /// The file of the script, for messages.
     #[must_use]
     pub fn file(&self) -> &Path {
         Path::new(&self.script.file)
-    }
-}
-
-impl fmt::Debug for IdleStates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdleStates").field("kept", &self.kept.borrow().len()).finish()
-    }
-}
-
-impl IdleStates {
-    fn take_one(&self, engine: &Engine) -> Box<CallState> {
-        self.kept.borrow_mut().pop().unwrap_or_else(|| {
-            Box::new(CallState { global: engine.new_global_runtime_state(), caches: Caches::new() })
-        })
-    }
-
-    fn keep(&self, state: Box<CallState>) {
-        let mut kept = self.kept.borrow_mut();
-        if kept.len() < self.most {
-            kept.push(state);
-        }
-    }
-}
-
-impl CallState {
-    fn call(
-        &mut self,
-        engine: &Engine,
-        function: &str,
-        mut arguments: Vec<Dynamic>,
-    ) -> Result<Dynamic, Box<EvalAltResult>> {
-        self.global.num_operations = 0;
-        let mut scope = Scope::new();
-        let mut arguments: Vec<&mut Dynamic> = arguments.iter_mut().collect();
-        let (global, caches) = (&mut self.global, &mut self.caches);
-        EvalContext::new(engine, global, caches, &mut scope, None).call_fn_raw(
-            function,
-            false,
-            false,
-            &mut arguments,
-        )
     }
 }
 

@@ -16,7 +16,7 @@ use crate::metric::sink::{CustomValue, MetricKind};
 
 /// Keeps what a script observed.
 #[derive(Default)]
-struct Notes(RefCell<Vec<String>>);
+pub(super) struct Notes(pub(super) RefCell<Vec<String>>);
 
 impl Observer for Notes {
     fn check(&self, _: &User, name: &str, passed: bool) {
@@ -42,13 +42,13 @@ fn first_finding(text: &str) -> Finding {
     load(text).expect_err("the script is wrong").findings.remove(0)
 }
 
-struct Bench {
-    host: ScriptHost,
-    user: Rc<User>,
-    notes: Rc<Notes>,
+pub(super) struct Bench {
+    pub(super) host: ScriptHost,
+    pub(super) user: Rc<User>,
+    pub(super) notes: Rc<Notes>,
 }
 
-fn bench(text: &str) -> Bench {
+pub(super) fn bench(text: &str) -> Bench {
     let known = LoadOptions { has_target: true, ..LoadOptions::default() };
     bench_of(Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known).unwrap())
 }
@@ -67,7 +67,7 @@ fn bench_of(script: Script) -> Bench {
 
 impl Bench {
     /// Runs a function; every request is answered by `answer`.
-    fn run(&self, function: &str, answer: impl Fn(&HttpCall) -> HttpReply) -> TaskEnd {
+    pub(super) fn run(&self, function: &str, answer: impl Fn(&HttpCall) -> HttpReply) -> TaskEnd {
         let mut task = self.host.task(&function.into(), &self.user).unwrap();
         let mut with = Resumption::Start;
         loop {
@@ -83,7 +83,7 @@ impl Bench {
     }
 }
 
-fn json(status: u16, body: &str) -> HttpReply {
+pub(super) fn json(status: u16, body: &str) -> HttpReply {
     let answer = PlainAnswer { body: Bytes::from(body.to_owned()), ..PlainAnswer::default() };
     HttpReply::new(status, Duration::ZERO, "GET /x".into(), Box::new(answer))
 }

@@ -26,16 +26,10 @@ struct Metric {
 }
 
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_fn("check", |_subject: Dynamic, name: &str, passed: bool| -> Fallible<bool> {
-        let user = user("check")?;
-        user.observer().check(&user, name, passed);
-        Ok(passed)
+    engine.register_fn("check", |_subject: Dynamic, name: &str, passed: bool| {
+        note_check(name, passed)
     });
-    engine.register_fn("check", |name: &str, passed: bool| -> Fallible<bool> {
-        let user = user("check")?;
-        user.observer().check(&user, name, passed);
-        Ok(passed)
-    });
+    engine.register_fn("check", note_check);
     engine.register_type_with_name::<Metric>("Metric");
     for (function, kind) in [
         ("counter", MetricKind::Counter),
@@ -56,6 +50,13 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("set", |metric: &mut Metric, value: f64| number(metric, value));
     engine.on_print(log);
     engine.on_debug(|line, _, position| log(&format!("{position:?} {line}")));
+}
+
+/// Notes whether a check of the user whose script runs has passed, and gives that back.
+pub(crate) fn note_check(name: &str, passed: bool) -> Fallible<bool> {
+    let user = user("check")?;
+    user.observer().check(&user, name, passed);
+    Ok(passed)
 }
 
 fn log(line: &str) {

@@ -57,20 +57,20 @@ pub(super) fn register(engine: &mut Engine) {
     for (name, method) in METHODS {
         let (here, there) = (sites.clone(), sites.clone());
         engine.register_fn(name, move |user: &mut Handle, url: &str| {
-            send(build(user, here.of(user, method, url)?, Map::new())?)
+            request(&here, user, method, url, Map::new())
         });
         engine.register_fn(name, move |user: &mut Handle, url: &str, options: Map| {
-            send(build(user, there.of(user, method, url)?, options)?)
+            request(&there, user, method, url, options)
         });
     }
     let here = sites.clone();
     engine.register_fn("request", move |user: &mut Handle, method: &str, url: &str| {
-        send(build(user, here.of(user, &checked_method(method)?, url)?, Map::new())?)
+        request(&here, user, &checked_method(method)?, url, Map::new())
     });
-    let request = move |user: &mut Handle, method: &str, url: &str, options: Map| {
-        send(build(user, sites.of(user, &checked_method(method)?, url)?, options)?)
+    let with_options = move |user: &mut Handle, method: &str, url: &str, options: Map| {
+        request(&sites, user, &checked_method(method)?, url, options)
     };
-    engine.register_fn("request", request);
+    engine.register_fn("request", with_options);
     register_state(engine);
 }
 
@@ -166,6 +166,17 @@ fn group(
     );
     user.set_group(outer);
     takes_user
+}
+
+/// Makes a request and waits for its answer.
+pub(crate) fn request(
+    sites: &Sites,
+    user: &User,
+    method: &str,
+    url: &str,
+    options: Map,
+) -> Fallible<Response> {
+    send(build(user, sites.of(user, method, url)?, options)?)
 }
 
 fn send(call: Box<HttpCall>) -> Fallible<Response> {

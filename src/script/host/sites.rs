@@ -25,7 +25,7 @@ pub(super) struct Site {
 
 /// What one thread remembers.
 #[derive(Debug)]
-pub(super) struct Sites {
+pub(crate) struct Sites {
     known: RefCell<Vec<Option<Known>>>,
 }
 

@@ -62,7 +62,7 @@ impl OneTask {
     /// One iteration from begin to end; how many requests it made.
     pub(crate) fn run(&self) -> u64 {
         self.user.begin(&self.function, 0);
-        let mut task = self.host.task(&self.function, &self.user).expect("there is a stack");
+        let mut task = self.host.task(&self.function, &self.user);
         let mut with = Resumption::Start;
         let mut requests = 0;
         loop {
@@ -78,6 +78,7 @@ impl OneTask {
                     return requests;
                 }
                 Step::Panicked(message) => panic!("{message}"),
+                Step::NoStack(error) => panic!("{error}"),
             };
         }
     }

@@ -165,20 +165,8 @@ impl ScriptUser {
     async fn run(&mut self, function: &Arc<str>, stop: &Stop) -> TaskEnd {
         self.user.begin(function, self.iterations);
         self.user.set_phase(self.shape.phase_at(self.due));
-        match self.around.host.task(function, &self.user) {
-            Ok(mut task) => self.drive(&mut task, stop).await.0,
-            Err(error) => self.no_stack(function, &error.to_string(), error.hint()),
-        }
-    }
-
-    fn no_stack(&self, function: &str, message: &str, hint: &str) -> TaskEnd {
-        self.around.recorder.error(
-            ErrorSource::Script,
-            function,
-            "no_stack",
-            &format!("{message}; {hint}"),
-        );
-        TaskEnd::Failed(message.to_owned())
+        let mut task = self.around.host.task(function, &self.user);
+        self.drive(&mut task, stop).await.0
     }
 
     /// Does what a task asks for until it ends. Also gives back what it returned, for `setup`.
@@ -221,6 +209,11 @@ impl ScriptUser {
                         "script_panic",
                         &message,
                     );
+                    return (TaskEnd::Failed(message), None);
+                }
+                Step::NoStack(error) => {
+                    let (task, message) = (self.user.task(), format!("{error}; {}", error.hint()));
+                    self.around.recorder.error(ErrorSource::Script, &task, "no_stack", &message);
                     return (TaskEnd::Failed(message), None);
                 }
             };

@@ -76,15 +76,7 @@ pub(super) async fn call(
     let user = Rc::new(User::new(seed, base, shared.plan.http.fold_ids, recorder.clone()));
     let name: Arc<str> = function.into();
     user.begin(&name, 0);
-    let mut task =
-        around.host.stage_task(&name, &user, data).map_err(|error| EngineError::Stage {
-            function,
-            finding: Box::new(shared.script.finding_in_options(
-                "",
-                error.to_string(),
-                Some(error.hint().to_owned()),
-            )),
-        })?;
+    let mut task = around.host.stage_task(&name, &user, data);
     let stop = Stop::new();
     let mut control = shared.control.clone();
     let own_stop = stop.clone();

@@ -3,9 +3,9 @@
 //! Rhai is synchronous; a virtual user must not hold a thread while it waits. So the script runs on a stack of its own:
 //! a host function suspends it with an [`Operation`], the engine's async task awaits the operation on the normal stack
 //! and resumes the script with a [`Resumption`]. Only Rhai runs on the coroutine's stack. A coroutine never changes
-//! thread: `Task` is neither `Send` nor `Sync`.
+//! thread: `Fiber` is neither `Send` nor `Sync`.
 //!
-//! The `unsafe` here is one thread-local pointer to the task that is running, valid only while `Task::resume` is on the
+//! The `unsafe` here is one thread-local pointer to the task that is running, valid only while `Fiber::resume` is on the
 //! stack below; `current` is the only reader.
 #![expect(
     unsafe_code,
@@ -106,6 +106,8 @@ pub enum Step {
     Ended(Result<Dynamic, Box<EvalAltResult>>),
     /// It panicked, which is a defect of ours; the message is kept.
     Panicked(String),
+    /// It needs a stack, and there is none.
+    NoStack(StackError),
 }
 
 type Body = Coroutine<Resumption, Operation, Result<Dynamic, Box<EvalAltResult>>, TaskStack>;
@@ -127,17 +129,17 @@ struct Running {
     slice_since: Cell<Option<Duration>>,
 }
 
-/// One running call of a script function.
-pub struct Task {
+/// One running call of a script function, on a stack of its own.
+pub(crate) struct Fiber {
     body: Option<Body>,
     running: Box<Running>,
     /// What is on its stack, while that is not there.
     packed: Option<Packed>,
 }
 
-impl std::fmt::Debug for Task {
+impl std::fmt::Debug for Fiber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Task").field("user", &self.running.user.id()).finish_non_exhaustive()
+        f.debug_struct("Fiber").field("user", &self.running.user.id()).finish_non_exhaustive()
     }
 }
 
@@ -163,8 +165,8 @@ impl StackError {
     }
 }
 
-impl Task {
-    /// A task that will call `body` for `user`. Nothing runs before the first [`Task::resume`].
+impl Fiber {
+    /// A fiber that will call `body` for `user`. Nothing runs before the first [`Fiber::resume`].
     ///
     /// # Errors
     /// When the system has no more memory mappings.
@@ -203,7 +205,7 @@ impl Task {
     ///
     /// # Panics
     /// When the task has already ended.
-    pub fn resume(&mut self, with: Resumption) -> Step {
+    pub(crate) fn resume(&mut self, with: Resumption) -> Step {
         self.unpack();
         self.running.busy_since.set(None);
         self.running.slice_since.set(None);
@@ -225,14 +227,14 @@ impl Task {
     }
 
     /// Fetches what the task will use of its stack when it goes on: see [`prefetch`].
-    pub fn prefetch(&self) {
+    pub(crate) fn prefetch(&self) {
         let Running { stack_base, ref left_at, .. } = *self.running;
         prefetch::range(left_at.get().saturating_sub(SWITCH_BYTES), stack_base);
     }
 
     /// The task, which is suspended, will not be resumed before `pause` is over: if that is long, its stack gives its memory
     /// back meanwhile, but for what is on it.
-    pub fn rest(&mut self, pause: Duration) {
+    pub(crate) fn rest(&mut self, pause: Duration) {
         let Running { stack_limit, stack_base, ref left_at, .. } = *self.running;
         let start = (left_at.get().saturating_sub(SWITCH_BYTES)) & !(size_of::<u64>() - 1);
         let is_suspended = self.body.as_ref().is_some_and(|body| body.started() && !body.done());
@@ -264,7 +266,7 @@ impl Task {
     }
 }
 
-impl Drop for Task {
+impl Drop for Fiber {
     fn drop(&mut self) {
         self.unpack();
         // Host values on the coroutine's stack are dropped by unwinding it; they may look for the running task.
@@ -274,7 +276,8 @@ impl Drop for Task {
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -287,7 +290,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 /// The address of the thread-local may be kept over a suspension, since a coroutine never changes thread.
 fn current<'a>() -> Option<&'a Running> {
     let running = CURRENT.get();
-    // SAFETY: `CURRENT` is set only by `Task::resume` and `Task::drop`, to the boxed `Running` of a task that is borrowed
+    // SAFETY: `CURRENT` is set only by `Fiber::resume` and `Fiber::drop`, to the boxed `Running` of a task that is borrowed
     // for as long as they run, and is put back before they return. Callers are host functions, which run inside them.
     unsafe { running.as_ref() }
 }

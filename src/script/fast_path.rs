@@ -4,6 +4,9 @@
 //! prepares their calls, which is a quarter of all that a request costs. These few statements are known by their shape when the
 //! script is compiled, and done without that.
 //!
+//! As long as nothing else is to be done, a call needs no stack of its own either: [`Walk`] stops at a request and goes on with its
+//! answer. Where Rhai is needed, the rest of the call is [`Walk::finish`]ed on a stack.
+//!
 //! What a script means stays what Rhai says it means. A shortcut looks at the values that it needs before it does anything; when
 //! one is not what it knows how to handle, Rhai runs the statement, as it runs every other one, with the same variables.
 
@@ -21,9 +24,12 @@ use rhai::{
     ImmutableString, Map, NativeCallContext, Position, Scope,
 };
 
-use self::shape::{Address, Check, Operand, Relation, Request, Shortcut, Step, Test};
-use super::host::{Handle, Sites, note_check, request};
+use self::shape::{Address, Check, Operand, Options, Relation, Request, Shortcut, Step, Test};
+use super::call::HttpCall;
+use super::coroutine::{self, Resumption};
+use super::host::{Handle, Sites, build, send};
 use super::reply::Response;
+use super::user::User;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -65,13 +71,30 @@ struct IdleStates {
     surroundings: GlobalRuntimeState,
 }
 
-/// A call that runs.
-struct Call<'a> {
-    engine: &'a Engine,
-    functions: &'a Functions,
+/// A call of a function, as far as it has come.
+pub(super) struct Walk {
+    engine: Rc<Engine>,
+    functions: Rc<Functions>,
+    user: Rc<User>,
+    /// Which function it is.
+    body: usize,
+    /// The step that is to be done.
+    next: usize,
     variables: Variables,
+    /// What the step before it gave.
+    last: Dynamic,
     /// There once Rhai was needed.
     state: Option<Box<CallState>>,
+}
+
+/// Where a walk has stopped.
+pub(super) enum Pause {
+    /// At a request; goes on with its answer.
+    Request(Box<HttpCall>),
+    /// Where Rhai is needed.
+    Rhai,
+    /// At the end.
+    Ended(Fallible<Dynamic>),
 }
 
 /// Variables of a call, the last one last. They go over to Rhai when it is needed, and stay there.
@@ -156,55 +179,30 @@ impl Functions {
         Ok(Self { bodies: bodies.collect(), sites: Sites::default(), idle })
     }
 
-    /// Calls a function.
+    /// A call of a function at its begin.
     ///
     /// # Errors
-    /// What the script raises; that there is no such function.
-    pub(super) fn call(
-        &self,
-        engine: &Engine,
+    /// Gives the arguments back when there is no function of that name for so many.
+    pub(super) fn walk(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        user: &Rc<User>,
         name: &str,
         arguments: Vec<Dynamic>,
-    ) -> Fallible<Dynamic> {
-        let is_it = |body: &&Body| body.parameters.len() == arguments.len() && body.name == name;
-        let Some(body) = self.bodies.iter().find(is_it) else {
-            return Err(
-                EvalAltResult::ErrorFunctionNotFound(name.to_owned(), Position::NONE).into()
-            );
-        };
-        let variables = body.parameters.iter().cloned().zip(arguments).collect();
-        let variables = Variables::Ours(variables);
-        let mut call = Call { engine, functions: self, variables, state: None };
-        let result = call.run(&body.steps);
-        if let Some(state) = call.state.take() {
-            self.idle.keep(state);
-        }
-        result.or_else(|error| self.ended(body, *error))
-    }
-
-    /// What the call of a function ends with when a statement ended with an error, as Rhai has it.
-    fn ended(&self, body: &Body, error: EvalAltResult) -> Fallible<Dynamic> {
-        match error {
-            EvalAltResult::Return(value, _) => Ok(value),
-            mut error @ EvalAltResult::Exit(..) => {
-                error.set_position(Position::NONE);
-                Err(error.into())
-            }
-            mut error if error.is_system_exception() => {
-                error.set_position(Position::NONE);
-                Err(error.into())
-            }
-            error => {
-                let source = self.idle.surroundings.source.clone().unwrap_or_default();
-                Err(EvalAltResult::ErrorInFunctionCall(
-                    body.name.clone(),
-                    source.to_string(),
-                    error.into(),
-                    Position::NONE,
-                )
-                .into())
-            }
-        }
+    ) -> Result<Walk, Vec<Dynamic>> {
+        let is_it = |body: &Body| body.parameters.len() == arguments.len() && body.name == name;
+        let Some(index) = self.bodies.iter().position(is_it) else { return Err(arguments) };
+        let names = self.bodies[index].parameters.iter().cloned();
+        Ok(Walk {
+            engine: Rc::clone(engine),
+            functions: Rc::clone(self),
+            user: Rc::clone(user),
+            body: index,
+            next: 0,
+            variables: Variables::Ours(names.zip(arguments).collect()),
+            last: Dynamic::UNIT,
+            state: None,
+        })
     }
 }
 
@@ -272,20 +270,115 @@ impl Variables {
     }
 }
 
-impl Call<'_> {
-    fn run(&mut self, steps: &[Step]) -> Fallible<Dynamic> {
-        let mut last = Dynamic::UNIT;
-        for Step { shortcut, whole } in steps {
-            let done = match shortcut {
-                Some(shortcut) => self.take(shortcut)?,
-                None => None,
-            };
-            last = match done {
-                Some(value) => value,
-                None => self.evaluate(whole)?,
-            };
+impl Walk {
+    /// Goes on until there is something to wait for. Begins with [`Resumption::Start`].
+    pub(super) fn go(&mut self, with: Resumption) -> Pause {
+        match with {
+            Resumption::Reply(reply) => self.answered(Response::new(reply)),
+            Resumption::Aborted => return Pause::Ended(self.ended(*coroutine::ended())),
+            Resumption::Start | Resumption::Woken => {}
         }
-        Ok(last)
+        let functions = Rc::clone(&self.functions);
+        while let Some(step) = functions.bodies[self.body].steps.get(self.next) {
+            match &step.shortcut {
+                Some(Shortcut::Let(_, request) | Shortcut::Request(request))
+                    if request.needs_no_rhai() && self.has_room() =>
+                {
+                    match self.ask(request) {
+                        Ok(Some(call)) => return Pause::Request(call),
+                        Ok(None) => return Pause::Rhai,
+                        Err(error) => return Pause::Ended(self.ended(*error)),
+                    }
+                }
+                Some(Shortcut::Check(check)) => {
+                    let Some(passed) = self.check(check) else { return Pause::Rhai };
+                    self.done(passed.into());
+                }
+                _ => return Pause::Rhai,
+            }
+        }
+        Pause::Ended(Ok(std::mem::take(&mut self.last)))
+    }
+
+    /// Does the rest, on the stack of a task.
+    ///
+    /// # Errors
+    /// What the script raises.
+    pub(super) fn finish(mut self) -> Fallible<Dynamic> {
+        let result = self.run();
+        if let Some(state) = self.state.take() {
+            self.functions.idle.keep(state);
+        }
+        result.or_else(|error| self.ended(*error))
+    }
+
+    fn run(&mut self) -> Fallible<Dynamic> {
+        let functions = Rc::clone(&self.functions);
+        while let Some(Step { shortcut, whole }) = functions.bodies[self.body].steps.get(self.next)
+        {
+            match shortcut {
+                Some(Shortcut::Let(_, request) | Shortcut::Request(request)) if self.has_room() => {
+                    if let Some(call) = self.ask(request)? {
+                        self.answered(send(call)?);
+                        continue;
+                    }
+                }
+                Some(Shortcut::Check(check)) => {
+                    if let Some(passed) = self.check(check) {
+                        self.done(passed.into());
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            let value = self.evaluate(whole)?;
+            self.done(value);
+        }
+        Ok(std::mem::take(&mut self.last))
+    }
+
+    /// A step is done.
+    fn done(&mut self, value: Dynamic) {
+        self.last = value;
+        self.next += 1;
+    }
+
+    /// The request of a step is done.
+    fn answered(&mut self, response: Response) {
+        let steps = &self.functions.bodies[self.body].steps;
+        let value = match steps.get(self.next).and_then(|step| step.shortcut.as_ref()) {
+            Some(Shortcut::Let(name, _)) => {
+                self.variables.push(name, Dynamic::from(response));
+                Dynamic::UNIT
+            }
+            _ => Dynamic::from(response),
+        };
+        self.done(value);
+    }
+
+    /// What the call ends with when a statement ended with an error, as Rhai has it.
+    fn ended(&self, error: EvalAltResult) -> Fallible<Dynamic> {
+        match error {
+            EvalAltResult::Return(value, _) => Ok(value),
+            mut error @ EvalAltResult::Exit(..) => {
+                error.set_position(Position::NONE);
+                Err(error.into())
+            }
+            mut error if error.is_system_exception() => {
+                error.set_position(Position::NONE);
+                Err(error.into())
+            }
+            error => {
+                let source = self.functions.idle.surroundings.source.clone().unwrap_or_default();
+                Err(EvalAltResult::ErrorInFunctionCall(
+                    self.functions.bodies[self.body].name.clone(),
+                    source.to_string(),
+                    error.into(),
+                    Position::NONE,
+                )
+                .into())
+            }
+        }
     }
 
     /// Lets Rhai evaluate an expression. What it defines stays defined.
@@ -293,7 +386,7 @@ impl Call<'_> {
         let scope = self.variables.as_rhais();
         let state = self.state.get_or_insert_with(|| self.functions.idle.take_one());
         let CallState { global, caches } = &mut **state;
-        let mut context = EvalContext::new(self.engine, global, caches, scope, None);
+        let mut context = EvalContext::new(&self.engine, global, caches, scope, None);
         #[expect(
             deprecated,
             reason = "marked as volatile, and the only way to leave variables behind"
@@ -301,46 +394,41 @@ impl Call<'_> {
         context.eval_expression_tree_raw(&Expression::from(expression), false)
     }
 
-    /// Takes a shortcut; `None` when it is closed, and nothing has been done.
-    fn take(&mut self, shortcut: &Shortcut) -> Fallible<Option<Dynamic>> {
-        match shortcut {
-            Shortcut::Let(name, request) => {
-                if self.variables.len() >= self.engine.max_variables() {
-                    return Ok(None);
-                }
-                let Some(response) = self.request(request)? else { return Ok(None) };
-                self.variables.push(name, Dynamic::from(response));
-                Ok(Some(Dynamic::UNIT))
-            }
-            Shortcut::Request(request) => Ok(self.request(request)?.map(Dynamic::from)),
-            Shortcut::Check(check) => self.check(check),
-        }
+    /// Whether one more variable is allowed.
+    fn has_room(&self) -> bool {
+        self.variables.len() < self.engine.max_variables()
     }
 
-    fn request(&mut self, asked: &Request) -> Fallible<Option<Response>> {
+    /// What a request asks for; `None` when it is not a user who is asked, and nothing has been done.
+    fn ask(&mut self, asked: &Request) -> Fallible<Option<Box<HttpCall>>> {
         let user = self.variables.of_type::<Handle>(&asked.user).map(|user| user.clone());
         let Some(user) = user else { return Ok(None) };
+        let interpolated;
         let address = match &asked.address {
-            Address::Literal(text) => text.clone(),
-            Address::Interpolated(parts) => self.evaluate(parts)?.cast::<ImmutableString>(),
+            Address::Literal(text) => text,
+            Address::Interpolated(parts) => {
+                interpolated = self.evaluate(parts)?.cast::<ImmutableString>();
+                &interpolated
+            }
         };
         let options = match &asked.options {
-            Some(map) => self.evaluate(map)?.cast::<Map>(),
-            None => Map::new(),
+            Options::None => Map::new(),
+            Options::Literal(map) => map.clone(),
+            Options::Evaluated(map) => self.evaluate(map)?.cast::<Map>(),
         };
-        request(&self.functions.sites, &user, asked.method, &address, options)
+        build(&self.functions.sites, &user, asked.method, address, options)
             .map(Some)
             .map_err(|error| at(error, asked.position))
     }
 
-    fn check(&self, check: &Check) -> Fallible<Option<Dynamic>> {
-        if check.subject.as_ref().is_some_and(|name| self.variables.get(name).is_none()) {
-            return Ok(None);
+    /// Notes a check; `None` when it compares what is not compared here, and nothing has been done.
+    fn check(&self, check: &Check) -> Option<bool> {
+        if let Some(subject) = &check.subject {
+            self.variables.get(subject)?;
         }
-        let Some(passed) = self.holds(&check.test) else { return Ok(None) };
-        note_check(&check.name, passed)
-            .map(|passed| Some(passed.into()))
-            .map_err(|error| at(error, check.position))
+        let passed = self.holds(&check.test)?;
+        self.user.observer().check(&self.user, &check.name, passed);
+        Some(passed)
     }
 
     /// Whether a test holds; `None` when it compares what is not compared here.

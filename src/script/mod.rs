@@ -2,12 +2,12 @@
 //!
 //! [`Script::load`] reads, compiles and checks a script once, before any load; its [`Script::wishes`] become a plan.
 //! Each worker thread then builds a [`ScriptHost`] from it, and the host makes a [`Task`] for each call of a script
-//! function. A task is a stackful coroutine: when the script calls `user.get(..)` it suspends with an [`Operation`], the
-//! engine does the work on its own stack and resumes it with a [`Resumption`]. That pair is the port to the engine: this
+//! function. When the script calls `user.get(..)` the task suspends with an [`Operation`], the engine does the work and resumes
+//! it with a [`Resumption`]. Where Rhai runs, that is a stackful coroutine; the most usual statements need neither. That pair is the port to the engine: this
 //! room knows no transport, no scheduler and no clock but the run's.
 //!
 //! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine` and its `stacks`, `host/*` (what
-//! scripts can call), `import`, `options`, `lint`, `compile`, `runtime`.
+//! scripts can call), `fast_path`, `task`, `import`, `options`, `lint`, `compile`, `runtime`.
 
 pub mod call;
 pub mod compile;
@@ -23,17 +23,19 @@ mod options;
 pub mod reply;
 pub mod runtime;
 mod stacks;
+mod task;
 pub mod user;
 pub(crate) mod value;
 
 pub use call::HttpCall;
 pub use compile::{LoadOptions, Script};
-pub use coroutine::{Operation, Resumption, ScriptLimits, Step, Task};
+pub use coroutine::{Operation, Resumption, ScriptLimits, Step};
 pub use error::{Finding, ScriptError};
 pub use fingerprint::fingerprint;
 pub use reply::{Answer, HttpReply, ParsedBody, PlainAnswer};
 pub use runtime::{ScriptHost, TaskEnd};
 pub use stacks::stacks_split_mappings;
+pub use task::Task;
 pub use user::{Observer, User, UserSeed};
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope
 use serde_json::Value;
 
 use super::compile::Script;
-use super::coroutine::{self, RunEnded, ScriptLimits, StackError, Task};
+use super::coroutine::{self, RunEnded, ScriptLimits};
 use super::error::{Finding, ScriptError};
 use super::fast_path::{Functions, Surroundings, call_by_rhai};
 use super::host::{self, Failed, HostContext};
 use super::import::BelowFolder;
+use super::task::Task;
 use super::user::User;
 use super::value;
 use crate::clock::RunClock;
@@ -117,10 +118,7 @@ impl ScriptHost {
     }
 
     /// A task that will call `function` with the user. Nothing runs before it is resumed.
-    ///
-    /// # Errors
-    /// When there is no stack for it.
-    pub fn task(&self, function: &Arc<str>, user: &Rc<User>) -> Result<Task, StackError> {
+    pub fn task(&self, function: &Arc<str>, user: &Rc<User>) -> Task {
         let arguments = if self.has_function(function, 0) {
             Vec::new()
         } else {
@@ -131,15 +129,7 @@ impl ScriptHost {
 
     /// A task that will call `setup` or `teardown`: with nothing, the data, the user, or data and user, as the script
     /// declared it.
-    ///
-    /// # Errors
-    /// When there is no stack for it.
-    pub fn stage_task(
-        &self,
-        function: &Arc<str>,
-        user: &Rc<User>,
-        data: Option<&Value>,
-    ) -> Result<Task, StackError> {
+    pub fn stage_task(&self, function: &Arc<str>, user: &Rc<User>, data: Option<&Value>) -> Task {
         let handle = Dynamic::from(user.clone());
         let data = data.map(value::from_json);
         let declared =
@@ -153,19 +143,20 @@ impl ScriptHost {
         self.call(function, user, arguments)
     }
 
-    fn call(
-        &self,
-        function: &Arc<str>,
-        user: &Rc<User>,
-        arguments: Vec<Dynamic>,
-    ) -> Result<Task, StackError> {
-        let engine = self.engine.clone();
-        let function = function.clone();
-        let functions = self.functions.clone();
-        Task::new(user.clone(), self.limits, self.clock.get(), move || match functions {
-            Some(functions) => functions.call(&engine, &function, arguments),
-            None => call_by_rhai(&engine, &function, arguments),
-        })
+    fn call(&self, function: &Arc<str>, user: &Rc<User>, arguments: Vec<Dynamic>) -> Task {
+        let (limits, clock) = (self.limits, self.clock.get());
+        let walk = match &self.functions {
+            Some(functions) => functions.walk(&self.engine, user, function, arguments),
+            None => Err(arguments),
+        };
+        match walk {
+            Ok(walk) => Task::walking(user, limits, clock, walk),
+            Err(arguments) => {
+                let (engine, function) = (self.engine.clone(), function.clone());
+                let whole = move || call_by_rhai(&engine, &function, arguments);
+                Task::on_stack(user, limits, clock, whole)
+            }
+        }
     }
 
     /// What the end of a task means.

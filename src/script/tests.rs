@@ -54,9 +54,13 @@ pub(super) fn bench(text: &str) -> Bench {
 }
 
 fn bench_of(script: Script) -> Bench {
+    let max_busy = Duration::from_millis(200);
+    bench_within(script, ScriptLimits { max_busy, ..ScriptLimits::default() })
+}
+
+fn bench_within(script: Script, limits: ScriptLimits) -> Bench {
     let script = Arc::new(script);
     let clock = RunClock::starting_now();
-    let limits = ScriptLimits { max_busy: Duration::from_millis(200), ..ScriptLimits::default() };
     let host = ScriptHost::new(script, clock, limits, Arc::new(AtomicBool::new(false))).unwrap();
     let notes = Rc::new(Notes::default());
     let seed = UserSeed { id: 7, scenario: "default".into(), seed: 1, tags: Arc::from([]) };
@@ -68,7 +72,7 @@ fn bench_of(script: Script) -> Bench {
 impl Bench {
     /// Runs a function; every request is answered by `answer`.
     pub(super) fn run(&self, function: &str, answer: impl Fn(&HttpCall) -> HttpReply) -> TaskEnd {
-        let mut task = self.host.task(&function.into(), &self.user).unwrap();
+        let mut task = self.host.task(&function.into(), &self.user);
         let mut with = Resumption::Start;
         loop {
             with = match task.resume(with) {
@@ -78,6 +82,7 @@ impl Bench {
                 Step::Suspended(_) => Resumption::Woken,
                 Step::Ended(result) => return self.host.explain(result),
                 Step::Panicked(message) => panic!("{message}"),
+                Step::NoStack(error) => panic!("{error}"),
             };
         }
     }
@@ -143,6 +148,23 @@ fn a_task_suspends_for_each_request_and_goes_on_with_its_answer() {
 }
 
 #[test]
+fn a_task_has_a_stack_when_rhai_is_needed_and_says_when_there_is_none() {
+    let text =
+        r#"fn journey(user) { let r = user.get("/"); check(r, "ok", r.ok); print("seen"); }"#;
+    let known = LoadOptions { has_target: true, ..LoadOptions::default() };
+    let script = Script::from_text("test.rhai", text.to_owned(), PathBuf::from("."), known);
+    // More than a process can have of addresses.
+    let limits = ScriptLimits { stack_bytes: 1 << 48, ..ScriptLimits::default() };
+    let bench = bench_within(script.unwrap(), limits);
+    let mut task = bench.host.task(&"journey".into(), &bench.user);
+    assert!(matches!(task.resume(Resumption::Start), Step::Suspended(Operation::Request(_))));
+    let step = task.resume(Resumption::Reply(Rc::new(json(200, ""))));
+    let Step::NoStack(error) = step else { panic!("{step:?}") };
+    assert!(error.hint().contains("--vu-stack"), "{error}");
+    assert_eq!(*bench.notes.0.borrow(), ["check ok: true"]);
+}
+
+#[test]
 fn a_failed_answer_is_data_and_its_missing_json_is_an_error_with_a_place() {
     let bench = bench("fn journey(user) {\n    let r = user.get(\"/x\");\n    r.json().token\n}");
     let end = bench.run("journey", |_| json(500, "oops"));
@@ -179,7 +201,7 @@ fn hostile_scripts_end_as_errors() {
 #[test]
 fn an_endless_loop_yields_to_others_and_ends_as_an_error() {
     let bench = bench("fn journey(user) { loop {} }");
-    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let mut task = bench.host.task(&"journey".into(), &bench.user);
     let (mut yields, mut with) = (0, Resumption::Start);
     let finding = loop {
         match task.resume(with) {
@@ -246,7 +268,7 @@ fn wrong_scripts_say_where_and_what_would_work() {
 #[test]
 fn a_panic_in_a_host_function_is_contained() {
     let bench = bench("fn journey(user) { user.get(\"/x\"); }");
-    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let mut task = bench.host.task(&"journey".into(), &bench.user);
     assert!(matches!(task.resume(Resumption::Start), Step::Suspended(_)));
     // Dropping a suspended task unwinds its stack and leaves the thread usable.
     drop(task);
@@ -263,7 +285,7 @@ fn a_task_that_rests_finds_everything_as_it_left_it() {
          }
          fn journey(user) { for round in 0..3 { deep(4) } }",
     );
-    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let mut task = bench.host.task(&"journey".into(), &bench.user);
     let mut with = Resumption::Start;
     let mut rests = 0;
     while let Step::Suspended(Operation::Sleep(pause)) = task.resume(with) {
@@ -281,7 +303,7 @@ fn a_task_that_rests_finds_everything_as_it_left_it() {
 fn a_task_can_be_dropped_while_it_rests() {
     let bench = bench("fn journey(user) { let own = [1, 2]; user.sleep(\"1h\"); own.push(3); }");
     let handles = Rc::strong_count(&bench.user);
-    let mut task = bench.host.task(&"journey".into(), &bench.user).unwrap();
+    let mut task = bench.host.task(&"journey".into(), &bench.user);
     let step = task.resume(Resumption::Start);
     assert!(matches!(step, Step::Suspended(Operation::Sleep(_))), "{step:?}");
     task.rest(Duration::from_secs(3600));

@@ -1,7 +1,7 @@
 //! What the statements of a function look like: which of them have a shortcut.
 
 use rhai::{
-    AST, ASTNode, BinaryExpr, Expr, FnCallExpr, ImmutableString, Position, Stmt, StmtBlock,
+    AST, ASTNode, BinaryExpr, Expr, FnCallExpr, ImmutableString, Map, Position, Stmt, StmtBlock,
 };
 
 use crate::script::host::METHODS;
@@ -32,9 +32,25 @@ pub(super) struct Request {
     pub(super) user: ImmutableString,
     pub(super) method: &'static str,
     pub(super) address: Address,
-    /// A map in braces.
-    pub(super) options: Option<Expr>,
+    pub(super) options: Options,
     pub(super) position: Position,
+}
+
+impl Request {
+    /// Whether what it says is there without being evaluated.
+    pub(super) fn needs_no_rhai(&self) -> bool {
+        let is_literal = matches!(self.address, Address::Literal(_));
+        is_literal && !matches!(self.options, Options::Evaluated(_))
+    }
+}
+
+/// What else is said of a request: a map in braces.
+#[derive(Debug)]
+pub(super) enum Options {
+    None,
+    /// Of nothing but literals.
+    Literal(Map),
+    Evaluated(Expr),
 }
 
 /// Where a request goes to.
@@ -53,7 +69,6 @@ pub(super) struct Check {
     pub(super) subject: Option<ImmutableString>,
     pub(super) name: ImmutableString,
     pub(super) test: Test,
-    pub(super) position: Position,
 }
 
 /// A condition that changes nothing: it may be looked at twice.
@@ -137,7 +152,7 @@ fn shortcut(statement: &Stmt, defined: &[&str]) -> Option<Shortcut> {
             Some(Shortcut::Let(variable.0.name.clone(), request(&variable.1, defined)?))
         }
         Stmt::Expr(expression) => request(expression, defined).map(Shortcut::Request),
-        Stmt::FnCall(call, position) => check(call, *position, defined).map(Shortcut::Check),
+        Stmt::FnCall(call, _) => check(call, defined).map(Shortcut::Check),
         _ => None,
     }
 }
@@ -150,12 +165,12 @@ fn request(expression: &Expr, defined: &[&str]) -> Option<Request> {
         return None;
     }
     let (address, options) = match call.args.as_slice() {
-        [address] => (address, None),
+        [address] => (address, Options::None),
         [address, options @ Expr::Map(..)] if keeps_variables(options) => {
-            (address, Some(options.clone()))
+            (address, Options::Evaluated(options.clone()))
         }
-        [address, options @ Expr::DynamicConstant(map, _)] if map.is_map() => {
-            (address, Some(options.clone()))
+        [address, Expr::DynamicConstant(map, _)] => {
+            (address, Options::Literal(map.read_lock::<Map>()?.clone()))
         }
         _ => return None,
     };
@@ -169,7 +184,7 @@ fn request(expression: &Expr, defined: &[&str]) -> Option<Request> {
     Some(Request { user: variable(lhs)?, method, address, options, position: *position })
 }
 
-fn check(call: &FnCallExpr, position: Position, defined: &[&str]) -> Option<Check> {
+fn check(call: &FnCallExpr, defined: &[&str]) -> Option<Check> {
     if call.name != "check" || call.is_qualified() || defined.contains(&"check") {
         return None;
     }
@@ -180,7 +195,7 @@ fn check(call: &FnCallExpr, position: Position, defined: &[&str]) -> Option<Chec
         }
         _ => return None,
     };
-    Some(Check { subject, name: name.clone(), test: test(passed)?, position })
+    Some(Check { subject, name: name.clone(), test: test(passed)? })
 }
 
 fn test(expression: &Expr) -> Option<Test> {

@@ -53,7 +53,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// Notes whether a check of the user whose script runs has passed, and gives that back.
-pub(crate) fn note_check(name: &str, passed: bool) -> Fallible<bool> {
+fn note_check(name: &str, passed: bool) -> Fallible<bool> {
     let user = user("check")?;
     user.observer().check(&user, name, passed);
     Ok(passed)

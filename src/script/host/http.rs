@@ -168,26 +168,33 @@ fn group(
     takes_user
 }
 
-/// Makes a request and waits for its answer.
-pub(crate) fn request(
+fn request(
     sites: &Sites,
     user: &User,
     method: &str,
     url: &str,
     options: Map,
 ) -> Fallible<Response> {
-    send(build(user, sites.of(user, method, url)?, options)?)
+    send(build(sites, user, method, url, options)?)
 }
 
-fn send(call: Box<HttpCall>) -> Fallible<Response> {
+/// Waits for the answer of a request.
+pub(crate) fn send(call: Box<HttpCall>) -> Fallible<Response> {
     match suspend(Operation::Request(call))? {
         Resumption::Reply(reply) => Ok(Response::new(reply)),
         _ => Err(runtime_error("the engine answered a request with something else")),
     }
 }
 
-fn build(user: &User, site: Site, options: Map) -> Fallible<Box<HttpCall>> {
-    let Site { method, url, name } = site;
+/// What a request with these options asks for.
+pub(crate) fn build(
+    sites: &Sites,
+    user: &User,
+    method: &str,
+    url: &str,
+    options: Map,
+) -> Fallible<Box<HttpCall>> {
+    let Site { method, url, name } = sites.of(user, method, url)?;
     let mut call = Box::new(HttpCall {
         name,
         named: false,

@@ -17,9 +17,9 @@ use rhai::{Dynamic, Engine, EvalAltResult};
 
 use super::confine::{Bounds, Folder, NoImports};
 use super::import::BelowFolder;
-pub(crate) use check::{Failed, note_check};
+pub(crate) use check::Failed;
 pub(crate) use data::DataFiles;
-pub(crate) use http::{Handle, METHODS, REQUEST_OPTIONS, request};
+pub(crate) use http::{Handle, METHODS, REQUEST_OPTIONS, build, send};
 pub(crate) use sites::Sites;
 pub(crate) use time::think_time_of;
 

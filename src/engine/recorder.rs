@@ -160,8 +160,13 @@ impl Recorder {
             let second = second_of(from);
             let until = now.min(Duration::from_secs(u64::from(second) + 1));
             let (time_ns, most) = open.in_flight.of(second);
+            let end_ns = if until.as_secs() == from.as_secs() {
+                until.subsec_nanos()
+            } else {
+                1_000_000_000
+            };
             // A second at most: that of 18 thousand million requests fits.
-            let all_ns = ((until - from).as_nanos() as u64).saturating_mul(count);
+            let all_ns = u64::from(end_ns - from.subsec_nanos()).saturating_mul(count);
             *time_ns = time_ns.saturating_add(all_ns);
             *most = count.max(*most);
             open.time.in_flight_s += all_ns as f64 * 1e-9;

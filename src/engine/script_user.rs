@@ -88,6 +88,9 @@ impl Shape {
 
     /// The phase of a moment of the run; the last one takes what comes after it.
     pub(super) fn phase_at(&self, at: Duration) -> &Arc<str> {
+        if let [(only, _)] = &*self.phases {
+            return only;
+        }
         let last = self.phases.len() - 1;
         let place = self.phases.partition_point(|(_, end)| *end <= at).min(last);
         &self.phases[place].0

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rhai::{AST, Dynamic, Engine, Map, OptimizationLevel, Position, Scope};
+use rhai::{AST, ASTNode, Dynamic, Engine, Map, OptimizationLevel, Position, Scope, Stmt};
 
 use super::confine::{Bounds, Folder};
 use super::error::{Finding, ScriptError, Sources};
@@ -108,7 +108,7 @@ impl Script {
         }
         Ok(Self {
             file: file.to_owned(),
-            may_import: text.contains("import"),
+            may_import: imports(&ast),
             text: text.into(),
             context,
             sources: Arc::new(sources),
@@ -196,6 +196,13 @@ fn compile(
         .map_err(|error| sources.explain(file, &error.into(), &functions.names()))?;
     ast.set_source(file);
     Ok(ast)
+}
+
+/// Whether a script imports others, wherever it does.
+fn imports(ast: &AST) -> bool {
+    let is_import = |node: &ASTNode| matches!(node, ASTNode::Stmt(Stmt::Import(..)));
+    // A walk goes on as long as it is told to.
+    !ast.walk(&mut |path: &[ASTNode]| !path.last().is_some_and(is_import))
 }
 
 /// Runs the top level and gives back its `options`.

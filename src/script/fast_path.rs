@@ -37,7 +37,7 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 const KEPT_STATES: usize = 1024;
 /// A function that every script gets, and what it calls.
 const PROBE: &str = "rhaid_probe";
-const NOTE_SURROUNDINGS: &str = "rhaid_note_surroundings";
+const NOTE_ENVIRONMENT: &str = "rhaid_note_environment";
 
 /// The functions of one script on one thread.
 pub(super) struct Functions {
@@ -68,7 +68,7 @@ struct IdleStates {
     )]
     kept: RefCell<Vec<Box<CallState>>>,
     /// What is around the first statement of every function.
-    surroundings: GlobalRuntimeState,
+    environment: GlobalRuntimeState,
 }
 
 /// A call of a function, as far as it has come.
@@ -112,9 +112,9 @@ impl fmt::Debug for Functions {
 
 /// What is around the first statement of a function when it is called from Rust. Only Rhai knows, so a function asks it.
 #[derive(Debug)]
-pub(super) struct Surroundings(Rc<RefCell<Option<GlobalRuntimeState>>>);
+pub(super) struct Environment(Rc<RefCell<Option<GlobalRuntimeState>>>);
 
-impl Surroundings {
+impl Environment {
     /// Gives the script a function that notes what is around it.
     ///
     /// # Errors
@@ -122,10 +122,10 @@ impl Surroundings {
     pub(super) fn prepare(engine: &mut Engine, ast: &mut AST) -> Fallible<Self> {
         let noted = Rc::<RefCell<_>>::default();
         let note = Rc::clone(&noted);
-        engine.register_fn(NOTE_SURROUNDINGS, move |context: NativeCallContext| {
+        engine.register_fn(NOTE_ENVIRONMENT, move |context: NativeCallContext| {
             note.replace(Some(context.global_runtime_state().clone()));
         });
-        ast.combine(engine.compile(format!("fn {PROBE}() {{ {NOTE_SURROUNDINGS}(); }}"))?);
+        ast.combine(engine.compile(format!("fn {PROBE}() {{ {NOTE_ENVIRONMENT}(); }}"))?);
         Ok(Self(noted))
     }
 
@@ -164,9 +164,8 @@ impl Functions {
     ///
     /// # Errors
     /// When the script cannot be called.
-    pub(super) fn new(engine: &Engine, ast: &AST, surroundings: &Surroundings) -> Fallible<Self> {
-        let idle =
-            IdleStates { kept: RefCell::default(), surroundings: surroundings.note(engine)? };
+    pub(super) fn new(engine: &Engine, ast: &AST, environment: &Environment) -> Fallible<Self> {
+        let idle = IdleStates { kept: RefCell::default(), environment: environment.note(engine)? };
         let defined: Vec<_> = ast.iter_functions().map(|function| function.name).collect();
         let bodies = ast.iter_functions().map(|function| {
             let statements = shape::statements(ast, function.name, function.params.len());
@@ -209,7 +208,7 @@ impl Functions {
 impl IdleStates {
     fn take_one(&self) -> Box<CallState> {
         let mut state = self.kept.borrow_mut().pop().unwrap_or_else(|| {
-            Box::new(CallState { global: self.surroundings.clone(), caches: Caches::new() })
+            Box::new(CallState { global: self.environment.clone(), caches: Caches::new() })
         });
         state.global.num_operations = 0;
         state
@@ -369,7 +368,7 @@ impl Walk {
                 Err(error.into())
             }
             error => {
-                let source = self.functions.idle.surroundings.source.clone().unwrap_or_default();
+                let source = self.functions.idle.environment.source.clone().unwrap_or_default();
                 Err(EvalAltResult::ErrorInFunctionCall(
                     self.functions.bodies[self.body].name.clone(),
                     source.to_string(),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::compile::Script;
 use super::coroutine::{self, RunEnded, ScriptLimits};
 use super::error::{Finding, ScriptError};
-use super::fast_path::{Functions, Surroundings, call_by_rhai};
+use super::fast_path::{Environment, Functions, call_by_rhai};
 use super::host::{self, Failed, HostContext};
 use super::import::BelowFolder;
 use super::task::Task;
@@ -89,17 +89,17 @@ impl ScriptHost {
         let mut ast: AST = engine.compile(&*script.text).map_err(|error| explain(&error.into()))?;
         ast.set_source(script.file.as_str());
         // Another script's functions may change what is meant by a name: Rhai finds out each time.
-        let surroundings = if script.may_import {
+        let environment = if script.may_import {
             None
         } else {
-            let prepared = Surroundings::prepare(&mut engine, &mut ast);
+            let prepared = Environment::prepare(&mut engine, &mut ast);
             Some(prepared.map_err(|error| explain(&error))?)
         };
         let module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
             .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
-        let functions = surroundings
-            .map(|surroundings| Functions::new(&engine, &ast, &surroundings))
+        let functions = environment
+            .map(|environment| Functions::new(&engine, &ast, &environment))
             .transpose()
             .map_err(|error| explain(&error))?;
         let (engine, functions) = (Rc::new(engine), functions.map(Rc::new));
@@ -182,6 +182,12 @@ impl ScriptHost {
     /// Data for the users of this thread: one value that they share.
     pub fn shared_data(&self, data: &Value) -> Dynamic {
         value::from_json(data).into_shared()
+    }
+
+    /// Whether Rhai does not do everything.
+    #[cfg(test)]
+    pub(super) fn has_shortcuts(&self) -> bool {
+        self.functions.is_some()
     }
 
     /// The same, with everything done by Rhai.

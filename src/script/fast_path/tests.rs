@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::shape;
 use crate::script::tests::{Bench, bench, json};
-use crate::script::{HttpCall, HttpReply};
+use crate::script::{HttpCall, HttpReply, Operation, Resumption, Step, TaskEnd};
 
 /// What can be seen of a call: what it asked for and noted, and how it ended.
 fn seen(bench: &Bench, answer: impl Fn(&HttpCall) -> HttpReply) -> (Vec<String>, String) {
@@ -136,6 +136,32 @@ fn every_end_is_the_same() {
              fn down_to(n, last) {{ if n == last {{ n }} else {{ down_to(n + 1, last) }} }}\n\
              fn journey(user) {{\n    {body}\n}}"
         ));
+    }
+}
+
+#[test]
+fn what_is_imported_may_mean_anything_and_is_rhais() {
+    let shortens = |text: &str| bench(text).host.has_shortcuts();
+    assert!(shortens("fn journey(user) { user.get(\"/import/important\"); } // import"));
+    assert!(!shortens("fn journey(user) { import \"missing\" as m; m::visit(user); }"));
+    assert!(!shortens("fn journey(user) { if user.id == 0 { import \"missing\" as m; } }"));
+}
+
+#[test]
+fn a_call_that_is_cut_off_ends_the_same() {
+    let text = r#"fn journey(user) { try { user.get("/"); user.get(`/${1 + 1}`); } catch { print("caught"); } }
+        fn walks(user) { user.get("/"); print("never"); }"#;
+    let (with, without) = (bench(text), bench(text));
+    let without = Bench { host: without.host.without_shortcuts(), ..without };
+    for function in ["journey", "walks"] {
+        for bench in [&with, &without] {
+            let mut task = bench.host.task(&function.into(), &bench.user);
+            let step = task.resume(Resumption::Start);
+            assert!(matches!(step, Step::Suspended(Operation::Request(_))), "{step:?}");
+            let Step::Ended(result) = task.resume(Resumption::Aborted) else { panic!("goes on") };
+            assert!(matches!(bench.host.explain(result), TaskEnd::Aborted));
+            assert!(bench.notes.0.borrow().is_empty());
+        }
     }
 }
 

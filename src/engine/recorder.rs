@@ -160,6 +160,7 @@ impl Recorder {
             let second = second_of(from);
             let until = now.min(Duration::from_secs(u64::from(second) + 1));
             let (time_ns, most) = open.in_flight.of(second);
+            // Within one second, or to its end: `as_nanos` would reckon with 128 bits, at each begin and end of a request.
             let end_ns = if until.as_secs() == from.as_secs() {
                 until.subsec_nanos()
             } else {

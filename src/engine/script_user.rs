@@ -88,6 +88,7 @@ impl Shape {
 
     /// The phase of a moment of the run; the last one takes what comes after it.
     pub(super) fn phase_at(&self, at: Duration) -> &Arc<str> {
+        // Asked three times a request, and mostly there is one.
         if let [(only, _)] = &*self.phases {
             return only;
         }

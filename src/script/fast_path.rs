@@ -21,13 +21,13 @@ use std::rc::Rc;
 
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
-    ImmutableString, Map, NativeCallContext, Position, Scope,
+    ImmutableString, Map, NativeCallContext, Position, Scope, ScriptFnMetadata,
 };
 
 use self::shape::{Address, Check, Operand, Options, Relation, Request, Shortcut, Step, Test};
 use super::call::HttpCall;
-use super::coroutine::{self, Resumption};
-use super::host::{Handle, Sites, build, send};
+use super::coroutine::{self, Operation, Resumption};
+use super::host::{Handle, Sites, build};
 use super::reply::Response;
 use super::user::User;
 
@@ -41,7 +41,9 @@ const NOTE_ENVIRONMENT: &str = "rhaid_note_environment";
 
 /// The functions of one script on one thread.
 pub(super) struct Functions {
-    bodies: Vec<Body>,
+    ast: AST,
+    /// Those that have been called.
+    bodies: RefCell<Vec<Rc<Body>>>,
     sites: Sites,
     idle: IdleStates,
 }
@@ -76,8 +78,7 @@ pub(super) struct Walk {
     engine: Rc<Engine>,
     functions: Rc<Functions>,
     user: Rc<User>,
-    /// Which function it is.
-    body: usize,
+    body: Rc<Body>,
     /// The step that is to be done.
     next: usize,
     variables: Variables,
@@ -105,8 +106,7 @@ enum Variables {
 
 impl fmt::Debug for Functions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.bodies.iter().map(|body| &body.name);
-        f.debug_list().entries(names).finish()
+        f.debug_struct("Functions").field("called", &self.bodies.borrow().len()).finish()
     }
 }
 
@@ -160,22 +160,24 @@ pub(super) fn call_by_rhai(
 }
 
 impl Functions {
-    /// Takes the functions of a script apart, which is known to the engine and was prepared before.
+    /// The functions of a script, which is known to the engine and was prepared before.
     ///
     /// # Errors
     /// When the script cannot be called.
-    pub(super) fn new(engine: &Engine, ast: &AST, environment: &Environment) -> Fallible<Self> {
+    pub(super) fn new(engine: &Engine, ast: AST, environment: &Environment) -> Fallible<Self> {
         let idle = IdleStates { kept: RefCell::default(), environment: environment.note(engine)? };
-        let defined: Vec<_> = ast.iter_functions().map(|function| function.name).collect();
-        let bodies = ast.iter_functions().map(|function| {
-            let statements = shape::statements(ast, function.name, function.params.len());
-            Body {
-                name: function.name.to_owned(),
-                parameters: function.params.iter().map(|&name| name.into()).collect(),
-                steps: shape::steps(&statements, &defined),
-            }
-        });
-        Ok(Self { bodies: bodies.collect(), sites: Sites::default(), idle })
+        Ok(Self { ast, bodies: RefCell::default(), sites: Sites::default(), idle })
+    }
+
+    /// A function, taken apart when it is asked for first: the engine calls few of those that there may be.
+    fn body(&self, name: &str, arguments: usize) -> Option<Rc<Body>> {
+        let is_it = |body: &&Rc<Body>| body.parameters.len() == arguments && body.name == name;
+        if let Some(body) = self.bodies.borrow().iter().find(is_it) {
+            return Some(Rc::clone(body));
+        }
+        let body = Rc::new(Body::of(&self.ast, name, arguments)?);
+        self.bodies.borrow_mut().push(Rc::clone(&body));
+        Some(body)
     }
 
     /// A call of a function at its begin.
@@ -189,18 +191,34 @@ impl Functions {
         name: &str,
         arguments: Vec<Dynamic>,
     ) -> Result<Walk, Vec<Dynamic>> {
-        let is_it = |body: &Body| body.parameters.len() == arguments.len() && body.name == name;
-        let Some(index) = self.bodies.iter().position(is_it) else { return Err(arguments) };
-        let names = self.bodies[index].parameters.iter().cloned();
+        let Some(body) = self.body(name, arguments.len()) else { return Err(arguments) };
+        let variables = body.parameters.iter().cloned().zip(arguments).collect();
         Ok(Walk {
             engine: Rc::clone(engine),
             functions: Rc::clone(self),
             user: Rc::clone(user),
-            body: index,
+            body,
             next: 0,
-            variables: Variables::Ours(names.zip(arguments).collect()),
+            variables: Variables::Ours(variables),
             last: Dynamic::UNIT,
             state: None,
+        })
+    }
+}
+
+impl Body {
+    /// `None` when the script has no such function.
+    fn of(ast: &AST, name: &str, arguments: usize) -> Option<Self> {
+        let defined: Vec<_> = ast.iter_functions().collect();
+        let is_it = |function: &&ScriptFnMetadata| {
+            function.name == name && function.params.len() == arguments
+        };
+        let parameters = &defined.iter().find(is_it)?.params;
+        let names: Vec<_> = defined.iter().map(|function| function.name).collect();
+        Some(Self {
+            name: name.to_owned(),
+            parameters: parameters.iter().map(|&name| name.into()).collect(),
+            steps: shape::steps(&shape::statements(ast, name, arguments), &names),
         })
     }
 }
@@ -270,18 +288,46 @@ impl Variables {
 }
 
 impl Walk {
-    /// Goes on until there is something to wait for. Begins with [`Resumption::Start`].
+    /// Goes on until there is something to wait for, or Rhai is needed. Begins with [`Resumption::Start`].
     pub(super) fn go(&mut self, with: Resumption) -> Pause {
+        self.advance(with, false)
+    }
+
+    /// Does the rest, on the stack of a task.
+    ///
+    /// # Errors
+    /// What the script raises.
+    pub(super) fn finish(mut self) -> Fallible<Dynamic> {
+        let mut with = Resumption::Start;
+        let result = loop {
+            let went_on = match self.advance(with, true) {
+                Pause::Request(call) => coroutine::suspend(Operation::Request(call)),
+                Pause::Rhai => self.leave_to_rhai().map(|()| Resumption::Start),
+                Pause::Ended(result) => break result,
+            };
+            match went_on {
+                Ok(next) => with = next,
+                Err(error) => break self.ended(*error),
+            }
+        };
+        if let Some(state) = self.state.take() {
+            self.functions.idle.keep(state);
+        }
+        result
+    }
+
+    /// Does steps as long as they have shortcuts. Only on a stack may a request's options be evaluated.
+    fn advance(&mut self, with: Resumption, is_on_stack: bool) -> Pause {
         match with {
             Resumption::Reply(reply) => self.answered(Response::new(reply)),
             Resumption::Aborted => return Pause::Ended(self.ended(*coroutine::ended())),
             Resumption::Start | Resumption::Woken => {}
         }
-        let functions = Rc::clone(&self.functions);
-        while let Some(step) = functions.bodies[self.body].steps.get(self.next) {
+        let body = Rc::clone(&self.body);
+        while let Some(step) = body.steps.get(self.next) {
             match &step.shortcut {
                 Some(Shortcut::Let(_, request) | Shortcut::Request(request))
-                    if request.needs_no_rhai() && self.has_room() =>
+                    if (is_on_stack || request.needs_no_rhai()) && self.has_room() =>
                 {
                     match self.ask(request) {
                         Ok(Some(call)) => return Pause::Request(call),
@@ -299,41 +345,12 @@ impl Walk {
         Pause::Ended(Ok(std::mem::take(&mut self.last)))
     }
 
-    /// Does the rest, on the stack of a task.
-    ///
-    /// # Errors
-    /// What the script raises.
-    pub(super) fn finish(mut self) -> Fallible<Dynamic> {
-        let result = self.run();
-        if let Some(state) = self.state.take() {
-            self.functions.idle.keep(state);
-        }
-        result.or_else(|error| self.ended(*error))
-    }
-
-    fn run(&mut self) -> Fallible<Dynamic> {
-        let functions = Rc::clone(&self.functions);
-        while let Some(Step { shortcut, whole }) = functions.bodies[self.body].steps.get(self.next)
-        {
-            match shortcut {
-                Some(Shortcut::Let(_, request) | Shortcut::Request(request)) if self.has_room() => {
-                    if let Some(call) = self.ask(request)? {
-                        self.answered(send(call)?);
-                        continue;
-                    }
-                }
-                Some(Shortcut::Check(check)) => {
-                    if let Some(passed) = self.check(check) {
-                        self.done(passed.into());
-                        continue;
-                    }
-                }
-                _ => {}
-            }
-            let value = self.evaluate(whole)?;
-            self.done(value);
-        }
-        Ok(std::mem::take(&mut self.last))
+    /// Lets Rhai do a step.
+    fn leave_to_rhai(&mut self) -> Fallible<()> {
+        let body = Rc::clone(&self.body);
+        let value = self.evaluate(&body.steps[self.next].whole)?;
+        self.done(value);
+        Ok(())
     }
 
     /// A step is done.
@@ -344,8 +361,8 @@ impl Walk {
 
     /// The request of a step is done.
     fn answered(&mut self, response: Response) {
-        let steps = &self.functions.bodies[self.body].steps;
-        let value = match steps.get(self.next).and_then(|step| step.shortcut.as_ref()) {
+        let step = self.body.steps.get(self.next);
+        let value = match step.and_then(|step| step.shortcut.as_ref()) {
             Some(Shortcut::Let(name, _)) => {
                 self.variables.push(name, Dynamic::from(response));
                 Dynamic::UNIT
@@ -370,7 +387,7 @@ impl Walk {
             error => {
                 let source = self.functions.idle.environment.source.clone().unwrap_or_default();
                 Err(EvalAltResult::ErrorInFunctionCall(
-                    self.functions.bodies[self.body].name.clone(),
+                    self.body.name.clone(),
                     source.to_string(),
                     error.into(),
                     Position::NONE,

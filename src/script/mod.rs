@@ -3,8 +3,9 @@
 //! [`Script::load`] reads, compiles and checks a script once, before any load; its [`Script::wishes`] become a plan.
 //! Each worker thread then builds a [`ScriptHost`] from it, and the host makes a [`Task`] for each call of a script
 //! function. When the script calls `user.get(..)` the task suspends with an [`Operation`], the engine does the work and resumes
-//! it with a [`Resumption`]. Where Rhai runs, that is a stackful coroutine; the most usual statements need neither. That pair is the port to the engine: this
-//! room knows no transport, no scheduler and no clock but the run's.
+//! it with a [`Resumption`]. Where Rhai runs, a task is a stackful coroutine; the most usual statements need neither Rhai nor a
+//! stack. Operation and resumption are the port to the engine: this room knows no transport, no scheduler and no clock but the
+//! run's.
 //!
 //! Reading order: `error`, `value`, `call` and `reply` (what crosses the port), `user`, `coroutine` and its `stacks`, `host/*` (what
 //! scripts can call), `fast_path`, `task`, `import`, `options`, `lint`, `compile`, `runtime`.

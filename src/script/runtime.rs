@@ -99,7 +99,7 @@ impl ScriptHost {
             .map_err(|error| explain(&error))?;
         engine.register_global_module(module.into());
         let functions = environment
-            .map(|environment| Functions::new(&engine, &ast, &environment))
+            .map(|environment| Functions::new(&engine, ast, &environment))
             .transpose()
             .map_err(|error| explain(&error))?;
         let (engine, functions) = (Rc::new(engine), functions.map(Rc::new));

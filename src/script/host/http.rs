@@ -168,6 +168,7 @@ fn group(
     takes_user
 }
 
+/// Makes a request and waits for its answer.
 fn request(
     sites: &Sites,
     user: &User,
@@ -175,12 +176,7 @@ fn request(
     url: &str,
     options: Map,
 ) -> Fallible<Response> {
-    send(build(sites, user, method, url, options)?)
-}
-
-/// Waits for the answer of a request.
-pub(crate) fn send(call: Box<HttpCall>) -> Fallible<Response> {
-    match suspend(Operation::Request(call))? {
+    match suspend(Operation::Request(build(sites, user, method, url, options)?))? {
         Resumption::Reply(reply) => Ok(Response::new(reply)),
         _ => Err(runtime_error("the engine answered a request with something else")),
     }

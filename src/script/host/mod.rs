@@ -19,7 +19,7 @@ use super::confine::{Bounds, Folder, NoImports};
 use super::import::BelowFolder;
 pub(crate) use check::Failed;
 pub(crate) use data::DataFiles;
-pub(crate) use http::{Handle, METHODS, REQUEST_OPTIONS, build, send};
+pub(crate) use http::{Handle, METHODS, REQUEST_OPTIONS, build};
 pub(crate) use sites::Sites;
 pub(crate) use time::think_time_of;
 

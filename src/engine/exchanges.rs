@@ -40,10 +40,12 @@ impl Recording<'_> {
         let failure = exchange.failure.as_ref().map(|failure| failure.kind);
         let unexpected = is_last && self.call.is_failure(status);
         let done = clock.offset(exchange.done_at);
+        let begun = clock.offset(exchange.started_at);
+        let sent_at = exchange.sent_at.unwrap_or(exchange.started_at);
         let sample = RequestSample {
             intended,
-            sent: clock.offset(exchange.sent_at.unwrap_or(exchange.started_at)),
-            begun: clock.offset(exchange.started_at),
+            sent: if sent_at == exchange.started_at { begun } else { clock.offset(sent_at) },
+            begun,
             done,
             times: request_times(&exchange.timings),
             status,

@@ -29,6 +29,7 @@ mod script_user;
 mod stage;
 mod steer;
 mod stop;
+mod tally;
 mod timer;
 mod turn;
 mod vu;

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use super::cells::{Cells, Sought};
 use super::dry::{DryCheck, DryEvent, Trace};
+use super::tally::{IterationTally, RequestTally};
 use crate::clock::RunClock;
 use crate::metric::labels::{LabelParts, MAX_SERIES};
 use crate::metric::mark::{address, is_same, mixed};
 use crate::metric::sink::{CustomValue, ErrorKey, ErrorSource, ErrorStats, RequestSample};
 use crate::metric::window::{Arrivals, IterationLabels, MetricLabels, RequestCell, TimeAccount};
-use crate::metric::{
-    CheckStats, CustomSink, Exemplar, IterationStats, Labels, MetricKind, RequestStats, Window,
-};
+use crate::metric::{CheckStats, CustomSink, Exemplar, Labels, MetricKind, Window};
 use crate::script::user::Place;
 use crate::script::{Observer, User};
 
@@ -51,12 +50,12 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Open {
     sent: u64,
-    requests: Cells<(u32, Labels), RequestStats>,
+    requests: Cells<(u32, Labels), RequestTally>,
     arrivals: BySecond<Arrivals>,
     /// Time in flight in nanoseconds, added up over all requests, and the most at once.
     in_flight: BySecond<(u64, u64)>,
     time: TimeAccount,
-    iterations: Cells<IterationLabels, IterationStats>,
+    iterations: Cells<IterationLabels, IterationTally>,
     checks: Cells<MetricLabels, CheckStats>,
     customs: Cells<MetricLabels, CustomSink>,
     errors: HashMap<ErrorKey, ErrorStats>,
@@ -134,13 +133,13 @@ impl Recorder {
         open.time.in_flight_s -= since.as_secs_f64();
         open.time.transport_s += sample.done.saturating_sub(sample.begun).as_secs_f64();
         let sought = SoughtSeries { second: second_of(sample.intended), labels };
-        match open.requests.of(&sought, MAX_CELLS, RequestStats::default) {
+        match open.requests.of(&sought, MAX_CELLS, RequestTally::default) {
             Some(stats) => stats.record(sample),
             None => {
                 open.overflowed += 1;
                 let folded = labels.to_labels().overflow();
                 let sought = SoughtSeries { labels: &folded.parts(), ..sought };
-                let rest = open.requests.of(&sought, usize::MAX, RequestStats::default);
+                let rest = open.requests.of(&sought, usize::MAX, RequestTally::default);
                 rest.expect("without a bound there is room").record(sample);
             }
         }
@@ -178,21 +177,21 @@ impl Recorder {
     /// Iterations came due at `due`.
     pub(super) fn planned(&self, labels: &IterationParts<'_>, due: Duration, count: u64) {
         let open = &mut *self.open.borrow_mut();
-        open.iteration(labels).planned += count;
+        open.iteration(labels).stats.planned += count;
         open.arrivals.of(second_of(due)).planned += count;
     }
 
     /// Iterations that were due at `due` cannot begin.
     pub(super) fn dropped(&self, labels: &IterationParts<'_>, due: Duration, count: u64) {
         let open = &mut *self.open.borrow_mut();
-        open.iteration(labels).dropped += count;
+        open.iteration(labels).stats.dropped += count;
         open.arrivals.of(second_of(due)).dropped += count;
     }
 
     /// An iteration that was due at `due` began.
     pub(super) fn started(&self, labels: &IterationParts<'_>, due: Duration) {
         let open = &mut *self.open.borrow_mut();
-        open.iteration(labels).started += 1;
+        open.iteration(labels).stats.started += 1;
         open.arrivals.of(second_of(due)).started += 1;
     }
 
@@ -201,7 +200,7 @@ impl Recorder {
         &self,
         labels: &IterationParts<'_>,
         took: Duration,
-        record: impl FnOnce(&mut IterationStats),
+        record: impl FnOnce(&mut IterationTally),
     ) {
         let open = &mut *self.open.borrow_mut();
         open.time.iterations_s += took.as_secs_f64();
@@ -261,10 +260,10 @@ impl Recorder {
                 .requests
                 .into_vec()
                 .into_iter()
-                .map(|((second, labels), stats)| RequestCell {
+                .map(|((second, labels), tally)| RequestCell {
                     labels: Arc::new(labels),
                     second,
-                    stats,
+                    stats: tally.into_stats(),
                 })
                 .collect(),
             arrivals: open.arrivals.0,
@@ -276,7 +275,12 @@ impl Recorder {
                 .collect(),
             time: open.time,
             busy: Duration::ZERO,
-            iterations: open.iterations.into_vec(),
+            iterations: open
+                .iterations
+                .into_vec()
+                .into_iter()
+                .map(|(labels, tally)| (labels, tally.into_stats()))
+                .collect(),
             checks: open.checks.into_vec(),
             customs: open.customs.into_vec(),
             errors: open.errors.into_iter().collect(),
@@ -293,8 +297,8 @@ impl Recorder {
 }
 
 impl Open {
-    fn iteration(&mut self, labels: &IterationParts<'_>) -> &mut IterationStats {
-        let found = self.iterations.of(labels, usize::MAX, IterationStats::default);
+    fn iteration(&mut self, labels: &IterationParts<'_>) -> &mut IterationTally {
+        let found = self.iterations.of(labels, usize::MAX, IterationTally::default);
         found.expect("without a bound there is room")
     }
 

@@ -294,7 +294,9 @@ impl ScriptUser {
         let method =
             Method::from_bytes(call.method.as_bytes()).map_err(|error| error.to_string())?;
         let mut request = Request::new(method, call.url.clone());
-        request.headers = self.around.headers.clone();
+        if !self.around.headers.is_empty() {
+            request.headers = self.around.headers.clone();
+        }
         let (content_type, content) = encode(&call.body);
         // Bytes are what a header of the run says they are; forms know better.
         let is_bytes = matches!(call.body, CallBody::Bytes(..));

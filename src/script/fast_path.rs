@@ -53,6 +53,8 @@ struct Body {
     name: String,
     parameters: Vec<ImmutableString>,
     steps: Vec<Step>,
+    /// How many variables there are at the end if Rhai is not needed.
+    variables: usize,
 }
 
 /// What Rhai notes down during a call: where it is, and which function is meant by which name and arguments.
@@ -100,8 +102,33 @@ pub(super) enum Pause {
 
 /// Variables of a call, the last one last. They go over to Rhai when it is needed, and stay there.
 enum Variables {
-    Ours(Vec<(ImmutableString, Dynamic)>),
+    Ours(Vec<(ImmutableString, Value)>),
     Rhais(Scope<'static>),
+}
+
+/// What a variable is while Rhai has not been needed. For Rhai, a value of ours is two more allocations.
+#[derive(Clone)]
+pub(super) enum Value {
+    User(Handle),
+    Response(Response),
+    Other(Dynamic),
+}
+
+impl Value {
+    /// As Rhai has it.
+    pub(super) fn into_rhais(self) -> Dynamic {
+        match self {
+            Self::User(user) => Dynamic::from(user),
+            Self::Response(response) => Dynamic::from(response),
+            Self::Other(value) => value,
+        }
+    }
+}
+
+/// A variable that was found.
+enum Found<'a> {
+    Ours(&'a Value),
+    Rhais(&'a Dynamic),
 }
 
 impl fmt::Debug for Functions {
@@ -180,20 +207,18 @@ impl Functions {
         Some(body)
     }
 
-    /// A call of a function at its begin.
-    ///
-    /// # Errors
-    /// Gives the arguments back when there is no function of that name for so many.
+    /// A call of a function at its begin. `None` when there is no function of that name for so many arguments.
     pub(super) fn walk(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         user: &Rc<User>,
         name: &str,
-        arguments: Vec<Dynamic>,
-    ) -> Result<Walk, Vec<Dynamic>> {
-        let Some(body) = self.body(name, arguments.len()) else { return Err(arguments) };
-        let variables = body.parameters.iter().cloned().zip(arguments).collect();
-        Ok(Walk {
+        arguments: &[Value],
+    ) -> Option<Walk> {
+        let body = self.body(name, arguments.len())?;
+        let mut variables = Vec::with_capacity(body.variables);
+        variables.extend(body.parameters.iter().cloned().zip(arguments.iter().cloned()));
+        Some(Walk {
             engine: Rc::clone(engine),
             functions: Rc::clone(self),
             user: Rc::clone(user),
@@ -215,10 +240,13 @@ impl Body {
         };
         let parameters = &defined.iter().find(is_it)?.params;
         let names: Vec<_> = defined.iter().map(|function| function.name).collect();
+        let steps = shape::steps(&shape::statements(ast, name, arguments), &names);
+        let defines = |step: &&Step| matches!(step.shortcut, Some(Shortcut::Let(..)));
         Some(Self {
             name: name.to_owned(),
             parameters: parameters.iter().map(|&name| name.into()).collect(),
-            steps: shape::steps(&shape::statements(ast, name, arguments), &names),
+            variables: arguments + steps.iter().filter(defines).count(),
+            steps,
         })
     }
 }
@@ -241,20 +269,20 @@ impl IdleStates {
 }
 
 impl Variables {
-    fn get(&self, name: &str) -> Option<&Dynamic> {
+    fn get(&self, name: &str) -> Option<Found<'_>> {
         match self {
             Self::Ours(all) => {
-                all.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+                all.iter().rev().find(|(key, _)| key == name).map(|(_, value)| Found::Ours(value))
             }
-            Self::Rhais(scope) => scope.get(name),
+            Self::Rhais(scope) => scope.get(name).map(Found::Rhais),
         }
     }
 
-    fn push(&mut self, name: &ImmutableString, value: Dynamic) {
+    fn push(&mut self, name: &ImmutableString, response: Response) {
         match self {
-            Self::Ours(all) => all.push((name.clone(), value)),
+            Self::Ours(all) => all.push((name.clone(), Value::Response(response))),
             Self::Rhais(scope) => {
-                scope.push_dynamic(name.clone(), value);
+                scope.push_dynamic(name.clone(), Dynamic::from(response));
             }
         }
     }
@@ -268,7 +296,8 @@ impl Variables {
 
     fn as_rhais(&mut self) -> &mut Scope<'static> {
         if let Self::Ours(all) = self {
-            *self = Self::Rhais(std::mem::take(all).into_iter().collect());
+            let all = std::mem::take(all).into_iter();
+            *self = Self::Rhais(all.map(|(name, value)| (name, value.into_rhais())).collect());
         }
         match self {
             Self::Rhais(scope) => scope,
@@ -276,15 +305,35 @@ impl Variables {
         }
     }
 
-    /// The value of a variable that a shortcut may use: it is nobody else's, and no constant, of which some methods may not be
-    /// called.
-    fn of_type<T: Clone + 'static>(&self, name: &str) -> Option<impl Deref<Target = T>> {
-        let value = self.get(name)?;
-        if value.is_shared() || value.is_read_only() {
-            return None;
+    /// The user that a variable is.
+    fn user(&self, name: &str) -> Option<Handle> {
+        match self.get(name)? {
+            Found::Ours(Value::User(user)) => Some(Rc::clone(user)),
+            Found::Ours(Value::Other(value)) | Found::Rhais(value) => {
+                own::<Handle>(value).map(|user| Rc::clone(&user))
+            }
+            Found::Ours(Value::Response(_)) => None,
         }
-        value.read_lock::<T>()
     }
+
+    /// What `of` tells of the response that a variable is.
+    fn of_response<T>(&self, name: &str, of: impl FnOnce(&Response) -> T) -> Option<T> {
+        match self.get(name)? {
+            Found::Ours(Value::Response(response)) => Some(of(response)),
+            Found::Ours(Value::Other(value)) | Found::Rhais(value) => {
+                own::<Response>(value).map(|response| of(&response))
+            }
+            Found::Ours(Value::User(_)) => None,
+        }
+    }
+}
+
+/// A value that a shortcut may use: it is nobody else's, and no constant, of which some methods may not be called.
+fn own<T: Clone + 'static>(value: &Dynamic) -> Option<impl Deref<Target = T>> {
+    if value.is_shared() || value.is_read_only() {
+        return None;
+    }
+    value.read_lock::<T>()
 }
 
 impl Walk {
@@ -364,7 +413,7 @@ impl Walk {
         let step = self.body.steps.get(self.next);
         let value = match step.and_then(|step| step.shortcut.as_ref()) {
             Some(Shortcut::Let(name, _)) => {
-                self.variables.push(name, Dynamic::from(response));
+                self.variables.push(name, response);
                 Dynamic::UNIT
             }
             _ => Dynamic::from(response),
@@ -417,8 +466,7 @@ impl Walk {
 
     /// What a request asks for; `None` when it is not a user who is asked, and nothing has been done.
     fn ask(&mut self, asked: &Request) -> Fallible<Option<Box<HttpCall>>> {
-        let user = self.variables.of_type::<Handle>(&asked.user).map(|user| user.clone());
-        let Some(user) = user else { return Ok(None) };
+        let Some(user) = self.variables.user(&asked.user) else { return Ok(None) };
         let interpolated;
         let address = match &asked.address {
             Address::Literal(text) => text,
@@ -493,9 +541,9 @@ impl Walk {
             Operand::Bool(value) => Seen::Bool(*value),
             Operand::Int(value) => Seen::Int(*value),
             Operand::Status(name) => {
-                Seen::Int(self.variables.of_type::<Response>(name)?.status().into())
+                Seen::Int(self.variables.of_response(name, Response::status)?.into())
             }
-            Operand::Ok(name) => Seen::Bool(self.variables.of_type::<Response>(name)?.is_ok()),
+            Operand::Ok(name) => Seen::Bool(self.variables.of_response(name, Response::is_ok)?),
         })
     }
 }

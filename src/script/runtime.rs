@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope};
-use serde_json::Value;
 
 use super::compile::Script;
 use super::coroutine::{self, RunEnded, ScriptLimits};
 use super::error::{Finding, ScriptError};
-use super::fast_path::{Environment, Functions, call_by_rhai};
+use super::fast_path::{Environment, Functions, Value, call_by_rhai};
 use super::host::{self, Failed, HostContext};
 use super::import::BelowFolder;
 use super::task::Task;
@@ -119,40 +118,43 @@ impl ScriptHost {
 
     /// A task that will call `function` with the user. Nothing runs before it is resumed.
     pub fn task(&self, function: &Arc<str>, user: &Rc<User>) -> Task {
-        let arguments = if self.has_function(function, 0) {
-            Vec::new()
-        } else {
-            vec![Dynamic::from(user.clone())]
-        };
-        self.call(function, user, arguments)
+        if self.has_function(function, 0) {
+            return self.call(function, user, &[]);
+        }
+        self.call(function, user, &[Value::User(user.clone())])
     }
 
     /// A task that will call `setup` or `teardown`: with nothing, the data, the user, or data and user, as the script
     /// declared it.
-    pub fn stage_task(&self, function: &Arc<str>, user: &Rc<User>, data: Option<&Value>) -> Task {
-        let handle = Dynamic::from(user.clone());
-        let data = data.map(value::from_json);
+    pub fn stage_task(
+        &self,
+        function: &Arc<str>,
+        user: &Rc<User>,
+        data: Option<&serde_json::Value>,
+    ) -> Task {
+        let handle = Value::User(user.clone());
+        let data = data.map(|data| Value::Other(value::from_json(data)));
         let declared =
             self.script.functions().iter().find(|(n, _)| **n == **function).map_or(0, |(_, p)| *p);
         let arguments = match (declared, data) {
             (0, _) => Vec::new(),
             (1, Some(data)) => vec![data],
             (1, None) => vec![handle],
-            (_, data) => vec![data.unwrap_or(Dynamic::UNIT), handle],
+            (_, data) => vec![data.unwrap_or(Value::Other(Dynamic::UNIT)), handle],
         };
-        self.call(function, user, arguments)
+        self.call(function, user, &arguments)
     }
 
-    fn call(&self, function: &Arc<str>, user: &Rc<User>, arguments: Vec<Dynamic>) -> Task {
+    fn call(&self, function: &Arc<str>, user: &Rc<User>, arguments: &[Value]) -> Task {
         let (limits, clock) = (self.limits, self.clock.get());
-        let walk = match &self.functions {
-            Some(functions) => functions.walk(&self.engine, user, function, arguments),
-            None => Err(arguments),
-        };
+        let functions = self.functions.as_ref();
+        let walk =
+            functions.and_then(|functions| functions.walk(&self.engine, user, function, arguments));
         match walk {
-            Ok(walk) => Task::walking(user, limits, clock, walk),
-            Err(arguments) => {
+            Some(walk) => Task::walking(user, limits, clock, walk),
+            None => {
                 let (engine, function) = (self.engine.clone(), function.clone());
+                let arguments = arguments.iter().cloned().map(Value::into_rhais).collect();
                 let whole = move || call_by_rhai(&engine, &function, arguments);
                 Task::on_stack(user, limits, clock, whole)
             }
@@ -175,12 +177,12 @@ impl ScriptHost {
     }
 
     /// What a script returned, as JSON that can go to other threads; `None` when JSON cannot say it.
-    pub fn to_json(&self, returned: &Dynamic) -> Option<Value> {
+    pub fn to_json(&self, returned: &Dynamic) -> Option<serde_json::Value> {
         value::to_json(returned)
     }
 
     /// Data for the users of this thread: one value that they share.
-    pub fn shared_data(&self, data: &Value) -> Dynamic {
+    pub fn shared_data(&self, data: &serde_json::Value) -> Dynamic {
         value::from_json(data).into_shared()
     }
 

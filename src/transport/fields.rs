@@ -6,15 +6,16 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Deref;
+use std::rc::Rc;
 
-use bytes::Bytes;
 use http::HeaderMap;
 
 /// The fields of a response; a [`HeaderMap`] as soon as they are looked at.
 #[derive(Clone)]
 pub struct Fields {
-    block: Bytes,
-    read: fn(&Bytes) -> HeaderMap,
+    /// Nobody has looked at it yet, and many responses may share it. `None` for none.
+    block: Option<Rc<[u8]>>,
+    read: fn(&[u8]) -> HeaderMap,
     map: OnceCell<Box<HeaderMap>>,
     mentions: Mentions,
 }
@@ -28,8 +29,12 @@ pub(super) struct Mentions {
 
 impl Fields {
     /// The fields of a `block` that `read` can read.
-    pub(super) fn unread(block: Bytes, mentions: Mentions, read: fn(&Bytes) -> HeaderMap) -> Self {
-        Self { block, read, map: OnceCell::new(), mentions }
+    pub(super) fn unread(
+        block: Rc<[u8]>,
+        mentions: Mentions,
+        read: fn(&[u8]) -> HeaderMap,
+    ) -> Self {
+        Self { block: Some(block), read, map: OnceCell::new(), mentions }
     }
 
     /// Which fields that concern the session may be there.
@@ -41,7 +46,7 @@ impl Fields {
 impl Default for Fields {
     fn default() -> Self {
         let none = Mentions { cookies: false, encoding: false };
-        Self::unread(Bytes::new(), none, |_| HeaderMap::new())
+        Self { block: None, read: |_| HeaderMap::new(), map: OnceCell::new(), mentions: none }
     }
 }
 
@@ -56,7 +61,7 @@ impl Deref for Fields {
     type Target = HeaderMap;
 
     fn deref(&self) -> &HeaderMap {
-        self.map.get_or_init(|| Box::new((self.read)(&self.block)))
+        self.map.get_or_init(|| Box::new((self.read)(self.block.as_deref().unwrap_or_default())))
     }
 }
 

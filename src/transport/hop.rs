@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{StatusCode, Version};
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use super::exchange::{Exchange, Failure};
 use super::fields::Fields;
 use super::options::TransportOptions;
 use super::request::Request;
-use super::timings::Timings;
+use super::timings::{Timings, between};
 use crate::metric::failure::FailureKind;
 
 /// A response's head as a transport has read it.
@@ -168,9 +168,10 @@ impl<'a> Hop<'a> {
         if let Some(sent_at) = sent_at {
             let first_byte_at = exchange.first_byte_at.unwrap_or(done_at);
             // An answer may come before the last byte of the request has left.
-            exchange.timings.sending = stages.sending.min(first_byte_at - sent_at);
-            exchange.timings.waiting = first_byte_at - sent_at - exchange.timings.sending;
-            exchange.timings.receiving = done_at - first_byte_at;
+            let answered_after = first_byte_at - sent_at;
+            exchange.timings.sending = stages.sending.min(answered_after);
+            exchange.timings.waiting = answered_after - exchange.timings.sending;
+            exchange.timings.receiving = between(first_byte_at, done_at);
         }
         exchange
     }
@@ -185,14 +186,14 @@ fn unsent(request: &Request, started_at: Instant) -> Box<Exchange> {
 struct Kept {
     bound: usize,
     first: Bytes,
-    more: BytesMut,
+    more: Vec<u8>,
     is_truncated: bool,
 }
 
 impl Kept {
     /// Keeps at most `bound` bytes.
     fn new(bound: usize) -> Self {
-        Self { bound, first: Bytes::new(), more: BytesMut::new(), is_truncated: false }
+        Self { bound, first: Bytes::new(), more: Vec::new(), is_truncated: false }
     }
 
     /// How many of the next `offered` bytes are kept.
@@ -226,6 +227,6 @@ impl Kept {
     }
 
     fn into_bytes(self) -> Bytes {
-        if self.more.is_empty() { self.first } else { self.more.freeze() }
+        if self.more.is_empty() { self.first } else { self.more.into() }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// The stages of one exchange, in order; a stage that did not happen is zero.
 ///
 /// k6's names: `blocked`, `connecting` and `tls_handshaking`, `sending`, `waiting`, `receiving` are
@@ -38,4 +40,9 @@ impl Timings {
     pub fn total(&self) -> Duration {
         self.blocked + self.dns + self.connecting + self.tls_handshaking + self.duration()
     }
+}
+
+/// The time between two moments. They are often one and the same, which is cheaper to see than to reckon.
+pub(super) fn between(from: Instant, to: Instant) -> Duration {
+    if from == to { Duration::ZERO } else { to - from }
 }

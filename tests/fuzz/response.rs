@@ -23,6 +23,7 @@ mod transport {
         mod chunks;
         pub(crate) mod fuzzed;
         mod head;
+        mod known_heads;
         mod receiver;
     }
     #[path = "exchange.rs"]

@@ -196,18 +196,17 @@ async fn iterate<V: VirtualUser>(
     let (end, task) = user.iterate(scheduled_at, stop).await;
     let ended_at = run.clock.now();
     let took = ended_at.saturating_sub(started_at);
-    run.recorder.ended(&labels(run, &task, scheduled_at), took, |stats| {
+    run.recorder.ended(&labels(run, &task, scheduled_at), took, |tally| {
         match end {
-            IterationEnd::Completed => stats.completed += 1,
-            IterationEnd::Failed => stats.failed += 1,
-            IterationEnd::Interrupted => stats.interrupted += 1,
+            IterationEnd::Completed => tally.stats.completed += 1,
+            IterationEnd::Failed => tally.stats.failed += 1,
+            IterationEnd::Interrupted => tally.stats.interrupted += 1,
         }
         let response_time = ended_at.saturating_sub(scheduled_at);
         if end == IterationEnd::Interrupted {
-            stats.record_unseen(response_time, 1);
+            tally.stats.record_unseen(response_time, 1);
         } else {
-            stats.duration.record(took);
-            stats.response_time.record(response_time);
+            tally.took(response_time, took);
         }
     });
     // An iteration that waited for nothing must not keep its thread from everybody else.

@@ -8,14 +8,21 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The timer that the last request of a virtual user has left.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    left: Cell<Option<Pin<Box<Sleep>>>>,
+    left: Cell<Option<Timer>>,
+}
+
+/// A timer, and whom it wakes.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    wakes: Option<Waker>,
 }
 
 impl fmt::Debug for Deadlines {
@@ -41,9 +48,10 @@ impl Deadlines {
                 return Poll::Ready(Some(output));
             }
             let timer = timer.get_or_insert_with(|| {
-                self.left.take().unwrap_or_else(|| Box::pin(sleep_until(deadline)))
+                let set = || Timer { sleep: Box::pin(sleep_until(deadline)), wakes: None };
+                self.left.take().unwrap_or_else(set)
             });
-            ready!(poll_until(timer, deadline, cx));
+            ready!(timer.poll_until(deadline, cx));
             Poll::Ready(None)
         })
         .await;
@@ -54,16 +62,28 @@ impl Deadlines {
     }
 }
 
-fn poll_until(timer: &mut Pin<Box<Sleep>>, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    if timer.deadline() > deadline {
-        timer.as_mut().reset(deadline);
+impl Timer {
+    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { sleep, wakes } = self;
+        // One that will go off in time and wake this task need not be told again.
+        let is_set = wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_set && !sleep.is_elapsed() && sleep.deadline() <= deadline {
+            return Poll::Pending;
+        }
+        // A task that has had its share of the thread is put off by tokio without a look at the timer.
+        let mut is_heard = has_budget_remaining();
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        let mut outcome = sleep.as_mut().poll(cx);
+        if outcome.is_ready() && sleep.deadline() < deadline {
+            sleep.as_mut().reset(deadline);
+            is_heard = has_budget_remaining();
+            outcome = sleep.as_mut().poll(cx);
+        }
+        *wakes = (is_heard && outcome.is_pending()).then(|| cx.waker().clone());
+        outcome
     }
-    ready!(timer.as_mut().poll(cx));
-    if timer.deadline() >= deadline {
-        return Poll::Ready(());
-    }
-    timer.as_mut().reset(deadline);
-    timer.as_mut().poll(cx)
 }
 
 #[cfg(test)]
@@ -107,5 +127,26 @@ mod tests {
             begun.elapsed()
         };
         assert_eq!(tokio::join!(first, second), (2 * SECOND, SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_was_left_by_one_task_wakes_another() {
+        let deadlines = Deadlines::default();
+        let begun = Instant::now();
+        let never = pin!(std::future::pending::<()>());
+        let mut first = Box::pin(deadlines.by(begun + SECOND, never));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(first.await, None);
+        // A task that has had its share of the thread is put off before anything is waited for.
+        let second = async {
+            while has_budget_remaining() {
+                tokio::task::coop::consume_budget().await;
+            }
+            let due = Instant::now() + SECOND;
+            let deadlines = Deadlines::default();
+            deadlines.by(due, pin!(std::future::pending::<()>())).await
+        };
+        assert_eq!(tokio::time::timeout(60 * SECOND, second).await, Ok(None));
+        assert_eq!(begun.elapsed(), 2 * SECOND);
     }
 }

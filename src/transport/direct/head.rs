@@ -28,7 +28,7 @@ const SLACK: Duration = Duration::from_secs(1);
 pub(super) const MAX_FIELDS: usize = 100;
 
 /// What a head says of its body and its connection, and its length on the wire.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     pub(super) version: Version,
@@ -208,10 +208,11 @@ fn read<'h, 'b>(
     Ok((status, response))
 }
 
-/// The fields of a head that was parsed before. All values share its memory.
-pub(super) fn fields(block: &Bytes) -> HeaderMap {
+/// The fields of a head that was parsed before. All values share memory.
+pub(super) fn fields(block: &[u8]) -> HeaderMap {
+    let block = Bytes::copy_from_slice(block);
     let mut fields = NO_FIELDS;
-    let Ok((_, response)) = read(block, &mut fields) else { return HeaderMap::new() };
+    let Ok((_, response)) = read(&block, &mut fields) else { return HeaderMap::new() };
     let own = |field: &httparse::Header<'_>| {
         // What httparse takes for names and values is what the types here take, too.
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;

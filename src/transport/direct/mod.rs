@@ -15,6 +15,7 @@ mod departure;
 #[cfg(test)]
 mod fuzzed;
 mod head;
+mod known_heads;
 mod outgoing;
 mod pool;
 mod prepared;

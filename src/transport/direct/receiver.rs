@@ -2,9 +2,9 @@
 //!
 //! Pure: no socket and no timer, so that any sequence of bytes can be tried on it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
 
 use super::super::exchange::Failure;
@@ -12,6 +12,7 @@ use super::super::fields::Fields;
 use super::super::hop::{Head, Hop};
 use super::chunks::Chunks;
 use super::head::{Framing, MAX_HEAD, ResponseHead, fields, protocol};
+use super::known_heads::{self, Known};
 use crate::metric::failure::FailureKind;
 
 /// The most interim responses (1xx) before the final one.
@@ -132,8 +133,7 @@ impl<'a> Receiver<'a> {
     /// Reads heads up to the final one, if it is there; says how many bytes were used.
     fn heads(&mut self, bytes: &[u8], hop: &mut Hop<'_>) -> Result<usize, Failure> {
         let mut used = 0;
-        while let Some(head) = ResponseHead::parse(&bytes[used..])? {
-            let begin = used;
+        while let Some(Known { head, block }) = known_heads::read(&bytes[used..])? {
             used += head.len;
             if head.is_interim() {
                 self.interim += 1;
@@ -142,7 +142,7 @@ impl<'a> Receiver<'a> {
                 }
                 continue;
             }
-            self.take(&head, Bytes::copy_from_slice(&bytes[begin..used]), hop)?;
+            self.take(&head, block, hop)?;
             break;
         }
         Ok(used)
@@ -151,7 +151,7 @@ impl<'a> Receiver<'a> {
     fn take(
         &mut self,
         head: &ResponseHead,
-        block: Bytes,
+        block: Rc<[u8]>,
         hop: &mut Hop<'_>,
     ) -> Result<(), Failure> {
         let framing = head.framing(self.method)?;

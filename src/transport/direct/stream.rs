@@ -56,7 +56,15 @@ impl Stream {
     /// Asks the system only if it has told of something to read, so that it costs next to nothing.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        self.poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        match self {
+            Self::Plain(socket) => {
+                let read = socket.stream.borrow().try_read(&mut byte);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
     }
 }

@@ -272,7 +272,9 @@ impl ScriptUser {
             if std::mem::replace(&mut is_sent, true) {
                 // While the system hands over what has arrived, there is time to fetch what comes after that.
                 task.prefetch();
+                session.prefetch();
                 prefetch::value(call);
+                prefetch::value(&**user);
             }
             sent.as_mut().poll(cx)
         });

@@ -30,6 +30,7 @@ use super::coroutine::{self, Operation, Resumption};
 use super::host::{Handle, Sites, build};
 use super::reply::Response;
 use super::user::User;
+use crate::prefetch;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -340,6 +341,17 @@ impl Walk {
     /// Goes on until there is something to wait for, or Rhai is needed. Begins with [`Resumption::Start`].
     pub(super) fn go(&mut self, with: Resumption) -> Pause {
         self.advance(with, false)
+    }
+
+    /// Fetches what it will use when it goes on.
+    pub(super) fn prefetch(&self) {
+        if let Variables::Ours(all) = &self.variables {
+            let from = all.as_ptr().addr();
+            prefetch::range(
+                from,
+                from + self.body.variables * size_of::<(ImmutableString, Value)>(),
+            );
+        }
     }
 
     /// Does the rest, on the stack of a task.

@@ -96,10 +96,12 @@ impl Task {
         }
     }
 
-    /// Fetches what the task will use of its stack when it goes on: see [`crate::prefetch`].
+    /// Fetches what the task will use when it goes on: see [`crate::prefetch`].
     pub fn prefetch(&self) {
-        if let State::OnStack(fiber) = &self.state {
-            fiber.prefetch();
+        match &self.state {
+            State::OnStack(fiber) => fiber.prefetch(),
+            State::Walks(walk) => walk.prefetch(),
+            State::Waits(_) | State::Over => {}
         }
     }
 

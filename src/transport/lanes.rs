@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::origin::Origin;
+use crate::prefetch;
 
 /// The most hosts remembered before unused ones are forgotten.
 const MAX_HOSTS: usize = 64;
@@ -106,6 +107,13 @@ impl Lanes {
             host.taken.set(host.taken.get() + 1);
         }
         Some(Lane { host, has_waited })
+    }
+
+    /// Fetches the host of the last request.
+    pub(super) fn prefetch(&self) {
+        if let Some((_, host)) = &*self.last.borrow() {
+            prefetch::value(&**host);
+        }
     }
 
     fn host(&self, url: &Arc<Url>) -> Option<Rc<Host>> {

@@ -164,6 +164,13 @@ impl VuTransport {
         }
     }
 
+    /// Fetches what the end of a request and the begin of the next one will use: see [`crate::prefetch`].
+    pub fn prefetch(&self) {
+        if let Self::Direct(transport) | Self::ByScheme { plain: transport, .. } = self {
+            transport.prefetch();
+        }
+    }
+
     /// Sends one request, follows nothing, and reads the answer to its end.
     ///
     /// Several may be under way at once. Ends within [`Request::timeout`] whatever the target does.

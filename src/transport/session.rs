@@ -40,6 +40,11 @@ impl Session {
         self.transport.prepare(url);
     }
 
+    /// Fetches what the end of a request and the begin of the next one will use: see [`crate::prefetch`].
+    pub fn prefetch(&self) {
+        self.transport.prefetch();
+    }
+
     /// Sends `request` and follows where it leads: an exchange for each hop, the last one the
     /// answer. Never empty.
     ///

@@ -13,6 +13,8 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::prefetch;
+
 /// The timer that the last request of a virtual user has left.
 #[derive(Default)]
 pub(super) struct Deadlines {
@@ -44,6 +46,10 @@ impl Deadlines {
     ) -> Option<F::Output> {
         let mut timer = None;
         let outcome = poll_fn(|cx| {
+            if let Some(Timer { sleep, .. }) = &timer {
+                // The next request will look at it.
+                prefetch::value(&**sleep);
+            }
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }

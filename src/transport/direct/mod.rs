@@ -86,6 +86,12 @@ impl DirectTransport {
         }
     }
 
+    /// Fetches what a request under way will use when it is answered.
+    pub fn prefetch(&self) {
+        self.lanes.prefetch();
+        self.pool.prefetch();
+    }
+
     /// Closes what is kept open; requests under way go on. The next request connects anew.
     pub fn close_connections(&self) {
         self.pool.close();

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::super::lanes::Host;
 use super::super::options::MAX_IDLE_PER_HOST;
+use super::departure::Socket;
 use super::stream::Stream;
+use crate::prefetch;
 
 /// Idle connections kept for all hosts together; the one that waits longest goes first.
 const MAX_IDLE: usize = 64;
@@ -30,6 +32,8 @@ pub(super) struct Connection {
 pub(super) struct Pool {
     idle: RefCell<Vec<Connection>>,
     generation: Cell<u32>,
+    /// Where the socket of the connection lies that was taken last, if it is there still.
+    last_socket: Cell<usize>,
 }
 
 impl Pool {
@@ -41,6 +45,7 @@ impl Pool {
             let mut connection = idle.remove(index);
             let is_late = connection.good_until.is_some_and(|until| until <= now);
             if !is_late && connection.stream.is_quiet() {
+                self.last_socket.set(connection.stream.address());
                 return Some(connection);
             }
         }
@@ -60,6 +65,15 @@ impl Pool {
             idle.remove(0);
         }
         idle.push(connection);
+    }
+
+    /// Fetches the connection that was taken last, and the place to which it comes back.
+    pub(super) fn prefetch(&self) {
+        let idle = self.idle.borrow();
+        let end = idle.as_ptr_range().end.addr();
+        prefetch::range(end, end + size_of::<Connection>());
+        let socket = self.last_socket.get();
+        prefetch::range(socket, socket + size_of::<Socket>());
     }
 
     /// Closes the idle ones, and later those that are in use.

@@ -51,6 +51,14 @@ impl Stream {
         }
     }
 
+    /// Where it lies in memory.
+    pub(super) fn address(&self) -> usize {
+        match self {
+            Self::Plain(socket) => Rc::as_ptr(socket).addr(),
+            Self::Tls(stream) => std::ptr::from_ref(&**stream).addr(),
+        }
+    }
+
     /// Whether the target has neither closed the connection nor said anything unasked: a request may be sent on it.
     ///
     /// Asks the system only if it has told of something to read, so that it costs next to nothing.

@@ -58,13 +58,14 @@ impl Recording<'_> {
         if let Some(handed_at) = self.handed_at.take() {
             self.around.recorder.held_back(sample.begun.saturating_sub(handed_at));
         }
+        let own_name: Arc<str>;
         let name = if self.call.named || exchange.url == self.call.url {
-            self.call.name.clone()
+            &self.call.name
         } else {
-            let target = self.user.target();
-            let fold = self.around.http.fold_ids;
-            crate::plan::step_name(exchange.method.as_str(), exchange.url.as_str(), target, fold)
-                .into()
+            let (target, fold) = (self.user.target(), self.around.http.fold_ids);
+            let (method, url) = (exchange.method.as_str(), exchange.url.as_str());
+            own_name = crate::plan::step_name(method, url, target, fold).into();
+            &own_name
         };
         let message = match &exchange.failure {
             Some(failure) => failure.message.clone(),
@@ -73,7 +74,7 @@ impl Recording<'_> {
         };
         if sample.failed {
             let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
-            self.around.recorder.error(ErrorSource::Request, &name, &kind, &message);
+            self.around.recorder.error(ErrorSource::Request, name, &kind, &message);
         }
         self.around.recorder.trace(|| {
             let (scenario, task) = (self.shape.name.to_string(), self.user.task().to_string());
@@ -92,7 +93,7 @@ impl Recording<'_> {
                 message: message.clone(),
             })
         });
-        let hop = Hop { name: &name, method: exchange.method.as_str(), url: &exchange.url };
+        let hop = Hop { name, method: exchange.method.as_str(), url: &exchange.url };
         self.record(&hop, &sample, message);
         done
     }

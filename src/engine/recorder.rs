@@ -154,23 +154,17 @@ impl Recorder {
             return;
         }
         self.in_flight_until.set(now);
+        if count == 0 {
+            return;
+        }
         let open = &mut *self.open.borrow_mut();
-        while from < now && count > 0 {
-            let second = second_of(from);
-            let until = now.min(Duration::from_secs(u64::from(second) + 1));
-            let (time_ns, most) = open.in_flight.of(second);
-            // Within one second, or to its end: `as_nanos` would reckon with 128 bits, at each begin and end of a request.
-            let end_ns = if until.as_secs() == from.as_secs() {
-                until.subsec_nanos()
-            } else {
-                1_000_000_000
-            };
-            // A second at most: that of 18 thousand million requests fits.
-            let all_ns = u64::from(end_ns - from.subsec_nanos()).saturating_mul(count);
-            *time_ns = time_ns.saturating_add(all_ns);
-            *most = count.max(*most);
-            open.time.in_flight_s += all_ns as f64 * 1e-9;
-            from = until;
+        while from.as_secs() < now.as_secs() {
+            let next = Duration::from_secs(from.as_secs() + 1);
+            open.flew(second_of(from), 1_000_000_000 - from.subsec_nanos(), count);
+            from = next;
+        }
+        if from < now {
+            open.flew(second_of(now), now.subsec_nanos() - from.subsec_nanos(), count);
         }
     }
 
@@ -186,6 +180,15 @@ impl Recorder {
         let open = &mut *self.open.borrow_mut();
         open.iteration(labels).stats.dropped += count;
         open.arrivals.of(second_of(due)).dropped += count;
+    }
+
+    /// An iteration came due at `due` and began at once.
+    pub(super) fn planned_and_started(&self, labels: &IterationParts<'_>, due: Duration) {
+        let open = &mut *self.open.borrow_mut();
+        let stats = &mut open.iteration(labels).stats;
+        (stats.planned, stats.started) = (stats.planned + 1, stats.started + 1);
+        let arrivals = open.arrivals.of(second_of(due));
+        (arrivals.planned, arrivals.started) = (arrivals.planned + 1, arrivals.started + 1);
     }
 
     /// An iteration that was due at `due` began.
@@ -249,7 +252,9 @@ impl Recorder {
     /// Closes the window and opens the next.
     pub fn take(&self) -> Window {
         self.add_up_flight(self.clock.now());
-        let open = self.open.take();
+        let mut open = self.open.take();
+        let flown_ns = open.in_flight.0.iter().map(|(_, (time_ns, _))| *time_ns as f64);
+        open.time.in_flight_s += flown_ns.sum::<f64>() * 1e-9;
         Window {
             is_within_second: false,
             worker_index: self.worker_index,
@@ -300,6 +305,13 @@ impl Open {
     fn iteration(&mut self, labels: &IterationParts<'_>) -> &mut IterationTally {
         let found = self.iterations.of(labels, usize::MAX, IterationTally::default);
         found.expect("without a bound there is room")
+    }
+
+    /// So many requests were under way for a part of a second, which is reckoned in 64 bits: 18 thousand million may be.
+    fn flew(&mut self, second: u32, part_ns: u32, count: u64) {
+        let (time_ns, most) = self.in_flight.of(second);
+        *time_ns = time_ns.saturating_add(u64::from(part_ns).saturating_mul(count));
+        *most = count.max(*most);
     }
 
     fn keep(&mut self, sample: &RequestSample, exemplar: impl FnOnce() -> Exemplar) {

@@ -388,6 +388,9 @@ impl VirtualUser for ScriptUser {
 }
 
 fn apply_cookies(session: &Session, user: &User, url: &url::Url) {
+    if !user.has_cookie_changes() {
+        return;
+    }
     for change in user.take_cookie_changes() {
         session.with_cookies(|jar| match change {
             CookieChange::Set(name, value) => {

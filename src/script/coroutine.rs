@@ -75,7 +75,7 @@ impl Default for ScriptLimits {
 #[derive(Debug)]
 pub enum Operation {
     /// Send a request; resumed with [`Resumption::Reply`].
-    Request(Box<HttpCall>),
+    Request(Rc<HttpCall>),
     /// Wait; resumed with [`Resumption::Woken`].
     Sleep(Duration),
     /// Wait for the scenario's think time; resumed with [`Resumption::Woken`].

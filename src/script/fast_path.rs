@@ -10,6 +10,7 @@
 //! What a script means stays what Rhai says it means. A shortcut looks at the values that it needs before it does anything; when
 //! one is not what it knows how to handle, Rhai runs the statement, as it runs every other one, with the same variables.
 
+mod prepared;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -94,7 +95,7 @@ pub(super) struct Walk {
 /// Where a walk has stopped.
 pub(super) enum Pause {
     /// At a request; goes on with its answer.
-    Request(Box<HttpCall>),
+    Request(Rc<HttpCall>),
     /// Where Rhai is needed.
     Rhai,
     /// At the end.
@@ -477,8 +478,12 @@ impl Walk {
     }
 
     /// What a request asks for; `None` when it is not a user who is asked, and nothing has been done.
-    fn ask(&mut self, asked: &Request) -> Fallible<Option<Box<HttpCall>>> {
+    fn ask(&mut self, asked: &Request) -> Fallible<Option<Rc<HttpCall>>> {
         let Some(user) = self.variables.user(&asked.user) else { return Ok(None) };
+        let is_of_literals = asked.needs_no_rhai();
+        if is_of_literals && let Some(call) = asked.prepared.of(&user) {
+            return Ok(Some(call));
+        }
         let interpolated;
         let address = match &asked.address {
             Address::Literal(text) => text,
@@ -492,9 +497,12 @@ impl Walk {
             Options::Literal(map) => map.clone(),
             Options::Evaluated(map) => self.evaluate(map)?.cast::<Map>(),
         };
-        build(&self.functions.sites, &user, asked.method, address, options)
-            .map(Some)
-            .map_err(|error| at(error, asked.position))
+        let call = build(&self.functions.sites, &user, asked.method, address, options)
+            .map_err(|error| at(error, asked.position))?;
+        if is_of_literals {
+            asked.prepared.note(&user, &call);
+        }
+        Ok(Some(call))
     }
 
     /// Notes a check; `None` when it compares what is not compared here, and nothing has been done.

@@ -191,6 +191,12 @@ impl User {
         *self.data.borrow_mut() = data;
     }
 
+    /// Whether there are cookie changes to take.
+    #[must_use]
+    pub fn has_cookie_changes(&self) -> bool {
+        !self.cookies.borrow().is_empty()
+    }
+
     /// Cookie changes since the last call.
     #[must_use]
     pub fn take_cookie_changes(&self) -> Vec<CookieChange> {

@@ -208,7 +208,7 @@ async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim:
             ThinkTime::Pacing(_) => due,
             _ => now,
         };
-        run.recorder.planned(&labels_before(&run, scheduled_at), scheduled_at, 1);
+        run.recorder.planned_and_started(&labels_before(&run, scheduled_at), scheduled_at);
         let ended = iterate(&run, &mut user, &stops.cut, scheduled_at, now).await;
         now = ended;
         due = match run.shape.think_time {

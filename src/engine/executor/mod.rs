@@ -183,8 +183,8 @@ fn labels_before<V>(run: &ScenarioRun<V>, due: Duration) -> IterationParts<'_> {
     labels(run, &run.shape.no_task, due)
 }
 
-/// Runs one iteration and records it; says when it ended. The iteration is already counted as planned, and begins now, at
-/// `started_at`.
+/// Runs one iteration and records it; says when it ended. The iteration is already counted as planned and as started, and begins
+/// now, at `started_at`.
 async fn iterate<V: VirtualUser>(
     run: &ScenarioRun<V>,
     user: &mut V,
@@ -192,7 +192,6 @@ async fn iterate<V: VirtualUser>(
     scheduled_at: Duration,
     started_at: Duration,
 ) -> Duration {
-    run.recorder.started(&labels_before(run, scheduled_at), scheduled_at);
     let (end, task) = user.iterate(scheduled_at, stop).await;
     let ended_at = run.clock.now();
     let took = ended_at.saturating_sub(started_at);

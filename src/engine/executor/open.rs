@@ -218,7 +218,9 @@ impl<V: VirtualUser> Crew<V> {
     async fn work(self: Rc<Self>, mut user: V, due: Duration) {
         let mut next = Some(due);
         while let Some(due) = next {
-            iterate(&self.run, &mut user, &self.run.stop, due, self.run.clock.now()).await;
+            let run = &self.run;
+            run.recorder.started(&labels_before(run, due), due);
+            iterate(run, &mut user, &run.stop, due, run.clock.now()).await;
             next = self.waiting();
         }
         if self.is_closing.get() {

@@ -4,6 +4,7 @@ use rhai::{
     AST, ASTNode, BinaryExpr, Expr, FnCallExpr, ImmutableString, Map, Position, Stmt, StmtBlock,
 };
 
+use super::prepared::Prepared;
 use crate::script::host::METHODS;
 
 /// Statements that are done together.
@@ -34,6 +35,8 @@ pub(super) struct Request {
     pub(super) address: Address,
     pub(super) options: Options,
     pub(super) position: Position,
+    /// What it came to, if it is of literals.
+    pub(super) prepared: Prepared,
 }
 
 impl Request {
@@ -181,7 +184,14 @@ fn request(expression: &Expr, defined: &[&str]) -> Option<Request> {
         }
         _ => return None,
     };
-    Some(Request { user: variable(lhs)?, method, address, options, position: *position })
+    Some(Request {
+        user: variable(lhs)?,
+        method,
+        address,
+        options,
+        position: *position,
+        prepared: Prepared::default(),
+    })
 }
 
 fn check(call: &FnCallExpr, defined: &[&str]) -> Option<Check> {

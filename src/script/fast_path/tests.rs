@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::shape;
 use crate::script::tests::{Bench, bench, json};
-use crate::script::{HttpCall, HttpReply, Operation, Resumption, Step, TaskEnd};
+use crate::script::{HttpCall, HttpReply, Operation, Resumption, Step, TaskEnd, User};
 
 /// What can be seen of a call: what it asked for and noted, and how it ended.
 fn seen(bench: &Bench, answer: impl Fn(&HttpCall) -> HttpReply) -> (Vec<String>, String) {
@@ -90,6 +90,38 @@ fn a_function_of_the_script_is_meant_before_ours() {
         fn journey(user) { let r = user.get("/"); check(r, "mine", r.ok); check("ours", r.ok); }"#,
     );
     assert_eq!(all[1..], ["log mine", "check ours: true"], "{end}");
+}
+
+#[test]
+fn a_request_that_is_known_is_the_one_that_would_be_made() {
+    let text = r#"fn journey(user) {
+        user.get("/");
+        let r = user.post("/teams", #{ json: #{ a: 1 }, tags: #{ own: "x" }, headers: #{ b: "c" } });
+    }"#;
+    let (with, without) = (bench(text), bench(text));
+    let without = Bench { host: without.host.without_shortcuts(), ..without };
+    let changes: [fn(&User); 6] = [
+        |_| {},
+        |user| user.set_tag("team", "blue"),
+        |user| user.set_group("group".into()),
+        |user| user.headers.borrow_mut().push(("accept".into(), "text/html".into())),
+        |user| user.headers.borrow_mut().clear(),
+        |user| user.begin(&"journey".into(), 2),
+    ];
+    let mut all = Vec::new();
+    for change in changes {
+        for bench in [&with, &without] {
+            change(&bench.user);
+        }
+        // The second time it is known, if it may be.
+        for _ in 0..2 {
+            let seen = [&with, &without].map(|bench| seen(bench, |_| json(200, "")));
+            assert_eq!(seen[0], seen[1]);
+            all.push(seen[0].0.clone());
+        }
+    }
+    all.dedup();
+    assert_eq!(all.len(), changes.len(), "each change is seen: {all:#?}");
 }
 
 #[test]

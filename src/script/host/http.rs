@@ -189,9 +189,9 @@ pub(crate) fn build(
     method: &str,
     url: &str,
     options: Map,
-) -> Fallible<Box<HttpCall>> {
+) -> Fallible<Rc<HttpCall>> {
     let Site { method, url, name } = sites.of(user, method, url)?;
-    let mut call = Box::new(HttpCall {
+    let mut call = Rc::new(HttpCall {
         name,
         named: false,
         method,
@@ -205,8 +205,11 @@ pub(crate) fn build(
         tags: user.tags(),
         group: user.group(),
     });
-    for (key, value) in options {
-        apply(&mut call, &key, value)?;
+    if !options.is_empty() {
+        let call = Rc::get_mut(&mut call).expect("nobody else has it yet");
+        for (key, value) in options {
+            apply(call, &key, value)?;
+        }
     }
     Ok(call)
 }

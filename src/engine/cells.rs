@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::hint::cold_path;
 
 /// Places remembered. A script has some dozens of steps and checks; two that share a place are found by their content.
 const REMEMBERED: usize = 256;
@@ -50,6 +51,7 @@ impl<K: Clone + Eq + Hash, V> Cells<K, V> {
         let slot = sought.mark() as usize % REMEMBERED;
         let place = self.remembered[slot] as usize;
         if !self.cells.get(place).is_some_and(|(key, _)| sought.is(key)) {
+            cold_path();
             let key = sought.to_key();
             let known = self.places.get(&key).copied();
             self.remembered[slot] = match known {

@@ -1,6 +1,7 @@
 //! What becomes of an exchange: a sample for the record, a reply for the script.
 
 use std::cell::Cell;
+use std::hint::cold_path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,7 @@ impl Recording<'_> {
         let name = if self.call.named || exchange.url == self.call.url {
             &self.call.name
         } else {
+            cold_path();
             let (target, fold) = (self.user.target(), self.around.http.fold_ids);
             let (method, url) = (exchange.method.as_str(), exchange.url.as_str());
             own_name = crate::plan::step_name(method, url, target, fold).into();
@@ -73,6 +75,7 @@ impl Recording<'_> {
             None => String::new(),
         };
         if sample.failed {
+            cold_path();
             let kind = failure.map_or_else(|| format!("status_{status}"), |kind| kind.to_string());
             self.around.recorder.error(ErrorSource::Request, name, &kind, &message);
         }
@@ -99,6 +102,7 @@ impl Recording<'_> {
     }
 
     /// Records a request that the end of the run cut off.
+    #[cold]
     pub(super) fn aborted(&self, intended: Duration, begun: Duration) {
         let done = self.around.clock.now();
         let sample = RequestSample {
@@ -127,6 +131,7 @@ impl Recording<'_> {
         let method = if method == &*self.call.method {
             &self.call.method
         } else {
+            cold_path();
             other = method.into();
             &other
         };

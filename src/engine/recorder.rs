@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hint::cold_path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,7 @@ impl Recorder {
     /// Notes an event when everything is kept; else `event` is not even made.
     pub(super) fn trace(&self, event: impl FnOnce() -> DryEvent) {
         if let Some(trace) = &self.trace {
+            cold_path();
             trace.borrow_mut().push(event());
         }
     }
@@ -136,6 +138,7 @@ impl Recorder {
         match open.requests.of(&sought, MAX_CELLS, RequestTally::default) {
             Some(stats) => stats.record(sample),
             None => {
+                cold_path();
                 open.overflowed += 1;
                 let folded = labels.to_labels().overflow();
                 let sought = SoughtSeries { labels: &folded.parts(), ..sought };
@@ -216,6 +219,7 @@ impl Recorder {
     }
 
     /// An error happened.
+    #[cold]
     pub(super) fn error(&self, source: ErrorSource, name: &str, kind: &str, message: &str) {
         let message = message.chars().take(MAX_MESSAGE).collect();
         let key = ErrorKey { source, name: name.to_owned(), kind: kind.to_owned(), message };
@@ -316,6 +320,7 @@ impl Open {
 
     fn keep(&mut self, sample: &RequestSample, exemplar: impl FnOnce() -> Exemplar) {
         if sample.failed {
+            cold_path();
             if self.failing.len() < KEEP_FAILED {
                 self.failing.push(exemplar());
             }
@@ -327,6 +332,7 @@ impl Open {
         {
             return;
         }
+        cold_path();
         self.slowest.push(exemplar());
         self.slowest.sort_by_key(|kept| std::cmp::Reverse(kept.response_time));
         self.slowest.truncate(KEEP_SLOWEST);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::hint::cold_path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -244,6 +245,7 @@ impl ScriptUser {
         let mut request = match self.build(call) {
             Ok(request) => request,
             Err(message) => {
+                cold_path();
                 let failure = Some((FailureKind::Other, message));
                 let answer = Box::new(PlainAnswer { failure, ..PlainAnswer::default() });
                 let reply = HttpReply::new(0, Duration::ZERO, call.name.clone(), answer);

@@ -3,6 +3,7 @@
 //! A request has a dozen times, each of which has a distribution of its own. Recorded one by one, a request would touch them all;
 //! so the times of some requests are kept as they came, and each distribution then takes its own of all of them.
 
+use std::hint::cold_path;
 use std::time::Duration;
 
 use crate::metric::sink::RequestSample;
@@ -59,6 +60,7 @@ impl RequestTally {
         let before = [times.blocked, times.dns, times.connecting, times.tls_handshaking];
         if sample.failed || sample.is_first_on_connection || before != [Duration::ZERO; 4] {
             // Rare, and with more to tell.
+            cold_path();
             return self.stats.record(sample);
         }
         self.stats.count += 1;

@@ -435,6 +435,7 @@ impl Walk {
     }
 
     /// What the call ends with when a statement ended with an error, as Rhai has it.
+    #[cold]
     fn ended(&self, error: EvalAltResult) -> Fallible<Dynamic> {
         match error {
             EvalAltResult::Return(value, _) => Ok(value),

@@ -204,6 +204,7 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// An error that the script may catch.
+#[cold]
 pub(crate) fn runtime_error(message: impl Into<String>) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
 }

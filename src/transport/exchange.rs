@@ -105,6 +105,7 @@ pub struct Failure {
 impl Failure {
     /// A failure whose message is cut and cleaned to be fit for a terminal or a page.
     #[must_use]
+    #[cold]
     pub fn new(kind: FailureKind, message: &str) -> Self {
         let clean = |c: char| if c.is_control() { ' ' } else { c };
         Self { kind, message: message.chars().take(MAX_MESSAGE).map(clean).collect() }

@@ -1,6 +1,7 @@
 //! How many requests a virtual user may have under way to one host.
 
 use std::cell::{Cell, RefCell};
+use std::hint::cold_path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -100,6 +101,7 @@ impl Lanes {
         let host = self.host(url)?;
         let has_waited = host.taken.get() >= self.per_host;
         if has_waited {
+            cold_path();
             let _wait = Wait::begin(&host.waiting);
             // The lane gives it back. A semaphore that is never closed always yields one.
             host.kept.acquire().await.expect("the semaphore is never closed").forget();
@@ -122,6 +124,7 @@ impl Lanes {
         {
             return Some(Rc::clone(host));
         }
+        cold_path();
         let host = self.find(url)?;
         self.last.replace(Some((Arc::clone(url), Rc::clone(&host))));
         Some(host)

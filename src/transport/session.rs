@@ -1,6 +1,7 @@
 //! One virtual user's side of HTTP: cookies, redirects and decompression over its connections.
 
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -82,6 +83,7 @@ impl Session {
                 }
             };
             let (Some(next), Some(status)) = (next, exchange.status) else { return exchange };
+            cold_path();
             visited.push(exchange.url.clone());
             if visited.len() > policy.max_hops as usize {
                 let failure = redirect::exhausted(policy.max_hops, &visited, &next);

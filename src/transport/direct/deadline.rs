@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
+use std::hint::cold_path;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -76,6 +77,7 @@ impl Timer {
         if is_set && !sleep.is_elapsed() && sleep.deadline() <= deadline {
             return Poll::Pending;
         }
+        cold_path();
         // A task that has had its share of the thread is put off by tokio without a look at the timer.
         let mut is_heard = has_budget_remaining();
         if sleep.deadline() > deadline {

@@ -4,6 +4,7 @@
 //! it is the same, byte for byte, costs a tenth of reading it anew; and those who get it share one copy.
 
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::rc::Rc;
 
 use super::super::exchange::Failure;
@@ -39,6 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Known>, Failure> {
         if let Some(known) = place.as_ref().filter(|known| bytes.starts_with(&known.block)) {
             return Ok(Some(known.clone()));
         }
+        cold_path();
         let Some(head) = ResponseHead::parse(bytes)? else { return Ok(None) };
         let known = Known { head, block: Rc::from(&bytes[..head.len]) };
         if head.len <= MAX_REMEMBERED {

@@ -27,6 +27,7 @@ mod stream;
 mod tests;
 
 use std::cell::OnceCell;
+use std::hint::cold_path;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -128,7 +129,10 @@ impl DirectTransport {
         let mut connection = match kept {
             Some(connection) => connection,
             // Boxed, like all that is rare and large: a user who sends nothing would hold its memory too.
-            None => Box::pin(self.open(&request.url, &lane.host, &mut attempt.marks)).await?,
+            None => {
+                cold_path();
+                Box::pin(self.open(&request.url, &lane.host, &mut attempt.marks)).await?
+            }
         };
         attempt.peer = Some(connection.peer);
         let options = &self.shared.options;

@@ -4,6 +4,7 @@
 //! time. Such a head is written once and copied from then on.
 
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub(super) fn put_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
                 out.extend_from_slice(&known.head);
             }
             _ => {
+                cold_path();
                 write_head(out, request, user_agent);
                 *place = Some(Known {
                     url: Arc::clone(&request.url),

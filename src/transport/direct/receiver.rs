@@ -2,6 +2,7 @@
 //!
 //! Pure: no socket and no timer, so that any sequence of bytes can be tried on it.
 
+use std::hint::cold_path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -136,6 +137,7 @@ impl<'a> Receiver<'a> {
         while let Some(Known { head, block }) = known_heads::read(&bytes[used..])? {
             used += head.len;
             if head.is_interim() {
+                cold_path();
                 self.interim += 1;
                 if self.interim > MAX_INTERIM {
                     return Err(protocol("too many interim responses"));

@@ -242,6 +242,9 @@ impl ScriptUser {
     }
 
     async fn request(&mut self, call: &HttpCall, stop: &Stop, task: &Task) -> Resumption {
+        if stop.level() == StopLevel::Now {
+            return Resumption::Aborted;
+        }
         let mut request = match self.build(call) {
             Ok(request) => request,
             Err(message) => {
@@ -282,8 +285,9 @@ impl ScriptUser {
         });
         let last = tokio::select! {
             biased;
-            () = stop.reached(StopLevel::Now) => None,
+            // An answer that is there counts, whatever else has come.
             last = answered => Some(last),
+            () = stop.reached(StopLevel::Now) => None,
         };
         let Some(last) = last else {
             record.aborted(due.get(), begun.max(due.get()));

@@ -106,9 +106,8 @@ impl Ear<'_> {
 impl Drop for Ear<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            let waiting = &mut *self.stop.waiting.borrow_mut();
-            waiting.wakers[place] = None;
-            waiting.free.push(place);
+            // Its waker stays there: who comes next is mostly the same user. To be woken for nothing does no harm.
+            self.stop.waiting.borrow_mut().free.push(place);
         }
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::timings::{Timings, between};
+use super::timings::Timings;
 
 thread_local! {
     /// The marks of the request that is being polled on this thread, if any.
@@ -96,7 +96,7 @@ impl Marks {
     /// The stages from `started_at` on before the request was sent; `sent_at` is the end of them, or the time of failure.
     pub(super) fn timings(&self, started_at: Instant, sent_at: Instant) -> Timings {
         let Some(connect_started) = self.connect_started else {
-            return Timings { blocked: between(started_at, sent_at), ..Timings::default() };
+            return Timings { blocked: sent_at - started_at, ..Timings::default() };
         };
         let now_in_dns = self.dns_started.map_or(Duration::ZERO, |at| sent_at - at);
         let dns = self.dns + now_in_dns;

@@ -130,7 +130,7 @@ impl TransportFactory {
         match self.shared.options.carrier() {
             Carrier::Direct => VuTransport::Direct(direct()),
             Carrier::Reqwest => VuTransport::Reqwest(reqwest()),
-            Carrier::ByScheme => VuTransport::ByScheme { plain: direct(), tls: reqwest() },
+            Carrier::ByScheme => VuTransport::ByScheme { plain: direct(), tls: reqwest().into() },
         }
     }
 }
@@ -148,8 +148,8 @@ pub enum VuTransport {
     ByScheme {
         /// For `http` addresses.
         plain: DirectTransport,
-        /// For `https` addresses, which may lead to HTTP/2.
-        tls: ReqwestTransport,
+        /// For `https` addresses, which may lead to HTTP/2. Apart, as most users have no use for it.
+        tls: Box<ReqwestTransport>,
     },
 }
 

@@ -28,14 +28,14 @@ pub(super) enum Claim {
 
 /// Lets all users of a scenario begin whose iterations are counted.
 pub(super) async fn begin_all<V: VirtualUser>(
-    run: &ScenarioRun<V>,
+    run: &Rc<ScenarioRun<V>>,
     users: &mut JoinSet<()>,
     vus: u64,
     claim: Claim,
 ) {
     let mut turns = Turns::default();
     for id in own_users(run, vus) {
-        users.spawn_local(fetched(live(run.clone(), id, Stops::of(run), claim)));
+        users.spawn_local(fetched(live(Rc::clone(run), id, Stops::of(run), claim)));
         turns.begun().await;
     }
 }
@@ -74,7 +74,7 @@ impl Stops {
 
 /// Follows the plan's number of users, or the one that was told meanwhile. Returns at the scenario's end, or with a stop.
 pub(super) async fn changing_vus<V: VirtualUser>(
-    run: &ScenarioRun<V>,
+    run: &Rc<ScenarioRun<V>>,
     users: &mut JoinSet<()>,
     scenario: &Scenario,
 ) {
@@ -119,7 +119,7 @@ enum Ids {
 
 /// One worker's users while their number changes.
 struct Crowd<'a, V> {
-    run: &'a ScenarioRun<V>,
+    run: &'a Rc<ScenarioRun<V>>,
     /// How long one who leaves has for the iteration that runs; `None` is until the scenario ends.
     grace: Option<Duration>,
     alive: Vec<Rc<Stop>>,
@@ -144,10 +144,10 @@ impl<V: VirtualUser> Crowd<'_, V> {
                 Ids::Extra => run.extra_ids.fetch_add(1, Ordering::Relaxed),
             };
             if let Some(grace) = self.grace {
-                users.spawn_local(fetched(live_until_cut(run.clone(), id, leave, grace)));
+                users.spawn_local(fetched(live_until_cut(Rc::clone(run), id, leave, grace)));
             } else {
                 let stops = Stops { leave, cut: run.stop.clone() };
-                users.spawn_local(fetched(live(run.clone(), id, stops, Claim::Unlimited)));
+                users.spawn_local(fetched(live(Rc::clone(run), id, stops, Claim::Unlimited)));
             }
             turns.begun().await;
         }
@@ -160,7 +160,7 @@ impl<V: VirtualUser> Crowd<'_, V> {
 
 /// The life of a user that may have to leave before the others do. It has as long for its iteration as they have.
 async fn live_until_cut<V: VirtualUser>(
-    run: ScenarioRun<V>,
+    run: Rc<ScenarioRun<V>>,
     id: u64,
     stop: Rc<Stop>,
     grace: Duration,
@@ -187,7 +187,7 @@ pub(super) fn users_of_ramp(start_vus: u64, stages: &[Stage]) -> u64 {
 }
 
 /// The life of one user: iterations with pauses between them, until its claim or the scenario ends.
-async fn live<V: VirtualUser>(run: ScenarioRun<V>, id: u64, stops: Stops, claim: Claim) {
+async fn live<V: VirtualUser>(run: Rc<ScenarioRun<V>>, id: u64, stops: Stops, claim: Claim) {
     run.recorder.vu_started();
     let mut user = (run.make)(id);
     let mut begun = 0_u64;

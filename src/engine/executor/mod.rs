@@ -44,25 +44,6 @@ pub(super) struct ScenarioRun<V> {
     pub(super) seed: u64,
 }
 
-impl<V> Clone for ScenarioRun<V> {
-    fn clone(&self) -> Self {
-        Self {
-            shape: self.shape.clone(),
-            recorder: self.recorder.clone(),
-            clock: self.clock,
-            timer: self.timer.clone(),
-            stop: self.stop.clone(),
-            helm: self.helm.clone(),
-            shard: self.shard,
-            first_vu_id: self.first_vu_id,
-            make: self.make.clone(),
-            claimed: self.claimed.clone(),
-            extra_ids: self.extra_ids.clone(),
-            seed: self.seed,
-        }
-    }
-}
-
 /// Runs one worker's part of a scenario: waits for its start, runs its executor, stops gracefully, then for good.
 pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenario: &Scenario) {
     if !may_grow(&scenario.executor) {
@@ -72,6 +53,7 @@ pub(super) async fn run_scenario<V: VirtualUser>(mut run: ScenarioRun<V>, scenar
     if run.shard.index >= run.shard.count {
         return;
     }
+    let run = Rc::new(run);
     wait_until(&run, scenario.start_time).await;
     if run.stop.level() > StopLevel::Running {
         return;

@@ -96,7 +96,7 @@ fn at_rate<V>(run: &ScenarioRun<V>, scenario: &Scenario, rate: f64, since: Durat
 
 /// The users of one worker's part of an open scenario, and what waits for them.
 pub(super) struct Crew<V> {
-    run: ScenarioRun<V>,
+    run: Rc<ScenarioRun<V>>,
     idle: RefCell<Vec<V>>,
     backlog: RefCell<VecDeque<Duration>>,
     backlog_bound: usize,
@@ -107,7 +107,7 @@ pub(super) struct Crew<V> {
 }
 
 impl<V: VirtualUser> Crew<V> {
-    pub(super) fn new(run: &ScenarioRun<V>, pre_allocated: u64, max_vus: u64) -> Rc<Self> {
+    pub(super) fn new(run: &Rc<ScenarioRun<V>>, pre_allocated: u64, max_vus: u64) -> Rc<Self> {
         let crew = Self {
             idle: RefCell::default(),
             backlog: RefCell::default(),
@@ -115,7 +115,7 @@ impl<V: VirtualUser> Crew<V> {
             made: Cell::new(0),
             made_bound: run.shard.share(max_vus),
             is_closing: Cell::new(false),
-            run: run.clone(),
+            run: Rc::clone(run),
         };
         let at_once = (0..run.shard.share(pre_allocated)).map_while(|_| crew.make());
         crew.idle.borrow_mut().extend(at_once);

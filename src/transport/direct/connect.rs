@@ -32,14 +32,14 @@ impl DirectTransport {
         url: &Url,
         host: &Rc<LaneHost>,
         marks: &mut Marks,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Box<Connection>, Failure> {
         let generation = self.pool.generation();
         let bound = self.shared.options.connect_timeout;
         marks.set(Mark::ConnectStarted, Instant::now());
         match timeout(bound, self.connect(url, marks)).await {
             Ok(Ok((stream, peer))) => {
                 let host = Rc::clone(host);
-                Ok(Connection { stream, peer, host, generation, good_until: None })
+                Ok(Box::new(Connection { stream, peer, host, generation, good_until: None }))
             }
             Ok(Err(error)) => Err(classify_connecting(&*error, marks.in_tls_handshake())),
             Err(_) => {

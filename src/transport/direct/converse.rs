@@ -73,9 +73,9 @@ pub(super) async fn converse(
         let step = poll_fn(|cx| talk.poll_step(cx, attempt));
         let is_whole = if is_in_body {
             let bound = options.idle_read_timeout;
-            timeout(bound, step).await.map_err(|_| Failure::silence(bound))??
+            Box::pin(timeout(bound, step)).await.map_err(|_| Failure::silence(bound))??
         } else if is_held {
-            let answered = timeout(CONTINUE_WAIT, step).await;
+            let answered = Box::pin(timeout(CONTINUE_WAIT, step)).await;
             if answered.is_err() || talk.receiver.has_interim() {
                 talk.outgoing.release();
             }

@@ -47,6 +47,7 @@ use super::exchange::{Exchange, Failure};
 use super::hop::Hop;
 use super::lanes::Lanes;
 use super::request::Request;
+use super::timings::{Timings, between};
 use crate::metric::failure::FailureKind;
 
 /// The connections of one virtual user.
@@ -124,14 +125,15 @@ impl DirectTransport {
         };
         lane.host.admit(|| self.shared.check_reach(&request.url))?;
         let now = if lane.has_waited { Instant::now() } else { attempt.hop.started_at() };
-        let kept = self.pool.take(&lane.host, now);
-        attempt.has_waited = lane.has_waited || kept.is_none();
-        let mut connection = match kept {
+        attempt.has_waited = lane.has_waited;
+        let mut connection = match self.pool.take(&lane.host, now) {
             Some(connection) => connection,
-            // Boxed, like all that is rare and large: a user who sends nothing would hold its memory too.
             None => {
                 cold_path();
-                Box::pin(self.open(&request.url, &lane.host, &mut attempt.marks)).await?
+                attempt.has_waited = true;
+                let marks = attempt.marks.insert(Box::default());
+                // Boxed, like all that is rare and large: a user who sends nothing would hold its memory too.
+                Box::pin(self.open(&request.url, &lane.host, marks)).await?
             }
         };
         attempt.peer = Some(connection.peer);
@@ -166,7 +168,8 @@ impl DirectTransport {
 #[derive(Debug)]
 struct Attempt<'a> {
     hop: Hop<'a>,
-    marks: Marks,
+    /// Those of the connection, if it was made for this.
+    marks: Option<Box<Marks>>,
     peer: Option<SocketAddr>,
     /// Whether there was no connection at hand: then the clock is to be looked at again.
     has_waited: bool,
@@ -181,7 +184,7 @@ impl<'a> Attempt<'a> {
         let hop = Hop::new(request, started_at, &shared.options);
         Self {
             hop,
-            marks: Marks::default(),
+            marks: None,
             peer: None,
             has_waited: true,
             written_at: None,
@@ -205,12 +208,16 @@ impl<'a> Attempt<'a> {
         let at_once = self.hop.first_byte_at().filter(|_| self.came_at_once);
         let done_at = at_once.unwrap_or_else(Instant::now);
         let sent_at = self.hop.sent_at();
-        let mut stages = self.marks.timings(self.hop.started_at(), sent_at.unwrap_or(done_at));
+        let (started_at, ready_at) = (self.hop.started_at(), sent_at.unwrap_or(done_at));
+        let mut stages = match &self.marks {
+            Some(marks) => marks.timings(started_at, ready_at),
+            None => Timings { blocked: between(started_at, ready_at), ..Timings::default() },
+        };
         stages.sending =
             sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
         self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));
         let mut exchange = self.hop.finish(done_at, stages);
-        exchange.new_connection = self.marks.connected();
+        exchange.new_connection = self.marks.is_some_and(|marks| marks.connected());
         exchange
     }
 }

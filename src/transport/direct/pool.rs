@@ -30,35 +30,40 @@ pub(super) struct Connection {
 /// The idle connections of one virtual user, the one used last at the end.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    idle: RefCell<Vec<Connection>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "each goes to its request and back, where a pointer is less to move and to keep"
+    )]
+    idle: RefCell<Vec<Box<Connection>>>,
     generation: Cell<u32>,
-    /// Where the socket of the connection lies that was taken last, if it is there still.
-    last_socket: Cell<usize>,
+    /// Where the connection that was taken last lies, and its socket, if they are there still.
+    taken: Cell<(usize, usize)>,
 }
 
 impl Pool {
     /// The connection to `host` that was used last, if it is still good. Others that are not are closed on the way.
-    pub(super) fn take(&self, host: &Rc<Host>, now: Instant) -> Option<Connection> {
+    pub(super) fn take(&self, host: &Rc<Host>, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         loop {
             let index = idle.iter().rposition(|connection| Rc::ptr_eq(&connection.host, host))?;
             let mut connection = idle.remove(index);
             let is_late = connection.good_until.is_some_and(|until| until <= now);
             if !is_late && connection.stream.is_quiet() {
-                self.last_socket.set(connection.stream.address());
+                let lies_at = std::ptr::from_ref(&*connection).addr();
+                self.taken.set((lies_at, connection.stream.address()));
                 return Some(connection);
             }
         }
     }
 
     /// Keeps `connection` for the next request, unless all were closed since it was opened.
-    pub(super) fn put(&self, connection: Connection) {
+    pub(super) fn put(&self, connection: Box<Connection>) {
         if connection.generation != self.generation.get() {
             return;
         }
         let mut idle = self.idle.borrow_mut();
-        let is_same = |known: &&Connection| Rc::ptr_eq(&known.host, &connection.host);
-        if idle.iter().filter(is_same).count() >= MAX_IDLE_PER_HOST {
+        let same = idle.iter().filter(|known| Rc::ptr_eq(&known.host, &connection.host));
+        if same.count() >= MAX_IDLE_PER_HOST {
             return;
         }
         if idle.len() >= MAX_IDLE {
@@ -71,8 +76,9 @@ impl Pool {
     pub(super) fn prefetch(&self) {
         let idle = self.idle.borrow();
         let end = idle.as_ptr_range().end.addr();
-        prefetch::range(end, end + size_of::<Connection>());
-        let socket = self.last_socket.get();
+        prefetch::range(end, end + size_of::<Box<Connection>>());
+        let (connection, socket) = self.taken.get();
+        prefetch::range(connection, connection + size_of::<Connection>());
         prefetch::range(socket, socket + size_of::<Socket>());
     }
 

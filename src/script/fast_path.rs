@@ -271,10 +271,12 @@ impl IdleStates {
 }
 
 impl Variables {
-    fn get(&self, name: &str) -> Option<Found<'_>> {
+    fn get(&self, name: &ImmutableString) -> Option<Found<'_>> {
         match self {
             Self::Ours(all) => {
-                all.iter().rev().find(|(key, _)| key == name).map(|(_, value)| Found::Ours(value))
+                // Mostly Rhai keeps one text for all mentions of a name.
+                let is_it = |(key, _): &&(ImmutableString, Value)| key.ptr_eq(name) || key == name;
+                all.iter().rev().find(is_it).map(|(_, value)| Found::Ours(value))
             }
             Self::Rhais(scope) => scope.get(name).map(Found::Rhais),
         }
@@ -308,7 +310,7 @@ impl Variables {
     }
 
     /// The user that a variable is.
-    fn user(&self, name: &str) -> Option<Handle> {
+    fn user(&self, name: &ImmutableString) -> Option<Handle> {
         match self.get(name)? {
             Found::Ours(Value::User(user)) => Some(Rc::clone(user)),
             Found::Ours(Value::Other(value)) | Found::Rhais(value) => {
@@ -319,7 +321,7 @@ impl Variables {
     }
 
     /// What `of` tells of the response that a variable is.
-    fn of_response<T>(&self, name: &str, of: impl FnOnce(&Response) -> T) -> Option<T> {
+    fn of_response<T>(&self, name: &ImmutableString, of: impl FnOnce(&Response) -> T) -> Option<T> {
         match self.get(name)? {
             Found::Ours(Value::Response(response)) => Some(of(response)),
             Found::Ours(Value::Other(value)) | Found::Rhais(value) => {

@@ -30,7 +30,7 @@ struct Known {
     url: Arc<Url>,
     method: Method,
     user_agent: Box<str>,
-    encodings: Option<&'static str>,
+    names_encodings: bool,
     /// Empty until the second time: there are addresses that no request ever has again.
     head: Vec<u8>,
 }
@@ -39,7 +39,7 @@ impl Known {
     fn is(&self, request: &Request, user_agent: &str) -> bool {
         Arc::ptr_eq(&self.url, &request.url)
             && self.method == request.method
-            && self.encodings == request.encodings()
+            && self.names_encodings == request.names_encodings
             && *self.user_agent == *user_agent
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn put_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
                     url: Arc::clone(&request.url),
                     method: request.method.clone(),
                     user_agent: user_agent.into(),
-                    encodings: request.encodings(),
+                    names_encodings: request.names_encodings,
                     head: Vec::new(),
                 });
             }

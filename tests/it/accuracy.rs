@@ -124,6 +124,51 @@ fn five_hundred_users_of_the_journey_are_counted_exactly() {
     assert_eq!(login["count"].as_u64(), Some(target.received_by("POST /api/auth/login")));
 }
 
+/// Tasks that end with an answer, with a pause, and with work for Rhai.
+const ENDINGS: &str = r#"
+let options = #{ tasks: #{ plain: 1, sleeps: 1, works: 1 } };
+fn plain(user) { let r = user.get("/api/health"); check(r, "ok", r.ok); }
+fn sleeps(user) { user.get("/api/health"); user.sleep("50ms"); }
+fn works(user) {
+    user.get("/api/health");
+    let n = 0;
+    while n < 300000 { n += 1; }
+    user.get("/api/health");
+}
+"#;
+
+#[test]
+fn an_iteration_lasts_until_all_that_is_in_it_is_over() {
+    let target = TargetApi::start(&[]);
+    let mut rhaid = Rhaid::new();
+    let script = rhaid.script("endings.rhai", ENDINGS);
+    rhaid = rhaid.args(["run", &script, "--target", &target.url(), "-u", "2", "-i", "90"]);
+    let figures = [
+        "iteration_duration{task:plain}: min>=0",
+        "http_req_duration{task:plain}: min>=0",
+        "iteration_duration{task:sleeps}: min>=50",
+        "iteration_duration{task:works}: min>=0",
+        "http_req_duration{task:works}: med>=0",
+    ];
+    for figure in figures {
+        rhaid = rhaid.args(["--threshold", figure]);
+    }
+    let ended = rhaid.run();
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    let record = agree(&rhaid, &ended, target.received());
+    assert_eq!(total(&record, "completed"), 90);
+    let thresholds = record["thresholds"].as_array().expect("thresholds");
+    let actual = |text: &str| {
+        let is_it = |one: &&Value| one["expression"].as_str() == Some(text);
+        thresholds.iter().find(is_it).and_then(|one| one["actual"].as_f64()).expect("a figure")
+    };
+    let [plain, plain_request, sleeps, works, works_request] = figures.map(actual);
+    assert!(plain >= plain_request, "{plain} ms, of which the request took {plain_request} ms");
+    assert!(sleeps >= 50.0, "{sleeps} ms");
+    // So many steps of Rhai take many times as long as an answer of the service.
+    assert!(works > 2.0 * works_request, "{works} ms, of which a request took {works_request} ms");
+}
+
 /// Runs against a service with a fault, and gives the record and how many errors are of `kind`.
 #[track_caller]
 fn counts_agree_with(fault: Fault, load: &[&str], kinds: &[&str]) -> (Value, u64) {

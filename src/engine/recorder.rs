@@ -189,11 +189,9 @@ impl Recorder {
     pub(super) fn planned_and_started(&self, labels: &IterationParts<'_>, due: Duration) {
         let open = &mut *self.open.borrow_mut();
         let stats = &mut open.iteration(labels).stats;
-        stats.planned += 1;
-        stats.started += 1;
+        (stats.planned, stats.started) = (stats.planned + 1, stats.started + 1);
         let arrivals = open.arrivals.of(second_of(due));
-        arrivals.planned += 1;
-        arrivals.started += 1;
+        (arrivals.planned, arrivals.started) = (arrivals.planned + 1, arrivals.started + 1);
     }
 
     /// An iteration that was due at `due` began.

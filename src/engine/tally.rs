@@ -6,7 +6,6 @@
 use std::hint::cold_path;
 use std::time::Duration;
 
-use crate::metric::nanoseconds::nanoseconds;
 use crate::metric::sink::RequestSample;
 use crate::metric::{Histogram, IterationStats, RequestStats};
 
@@ -39,12 +38,19 @@ impl<const COLUMNS: usize> Rows<COLUMNS> {
     }
 }
 
+/// Of a time that no run is long enough for, as much as the distributions take.
+fn nanoseconds(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(time.subsec_nanos().into()).min(u64::MAX / 2)
+}
+
 /// The requests of one series.
 #[derive(Debug, Default)]
 pub(super) struct RequestTally {
     stats: RequestStats,
-    /// Of requests that went over connections that were there.
     rows: Rows<6>,
+    /// Rows whose requests went over connections that were there.
+    on_kept: u64,
 }
 
 impl RequestTally {
@@ -60,6 +66,7 @@ impl RequestTally {
         self.stats.count += 1;
         self.stats.bytes_sent += sample.bytes_sent;
         self.stats.bytes_received += sample.bytes_received;
+        self.on_kept += 1;
         let is_time = self.rows.push([
             sample.response_time(),
             sample.service_time(),
@@ -75,7 +82,6 @@ impl RequestTally {
 
     fn fold(&mut self) {
         let stats = &mut self.stats;
-        let on_kept = self.rows.0.len() as u64;
         self.rows.fold_into([
             &mut stats.response_time,
             &mut stats.service_time,
@@ -84,6 +90,7 @@ impl RequestTally {
             &mut stats.waiting,
             &mut stats.receiving,
         ]);
+        let on_kept = std::mem::take(&mut self.on_kept);
         for time in
             [&mut stats.blocked, &mut stats.dns, &mut stats.connecting, &mut stats.tls_handshaking]
         {

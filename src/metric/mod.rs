@@ -12,7 +12,6 @@ pub mod histogram;
 pub mod labels;
 pub mod level;
 pub mod mark;
-pub mod nanoseconds;
 pub mod resource;
 pub mod series;
 pub mod sink;

@@ -483,9 +483,8 @@ impl Walk {
     /// What a request asks for; `None` when it is not a user who is asked, and nothing has been done.
     fn ask(&mut self, asked: &Request) -> Fallible<Option<Rc<HttpCall>>> {
         let Some(user) = self.variables.user(&asked.user) else { return Ok(None) };
-        // One who has headers of its own has requests of its own.
-        let is_same_for_all = asked.needs_no_rhai() && user.headers.borrow().is_empty();
-        if is_same_for_all && let Some(call) = asked.prepared.of(&user) {
+        let is_of_literals = asked.needs_no_rhai();
+        if is_of_literals && let Some(call) = asked.prepared.of(&user) {
             return Ok(Some(call));
         }
         let interpolated;
@@ -503,7 +502,7 @@ impl Walk {
         };
         let call = build(&self.functions.sites, &user, asked.method, address, options)
             .map_err(|error| at(error, asked.position))?;
-        if is_same_for_all {
+        if is_of_literals {
             asked.prepared.note(&user, &call);
         }
         Ok(Some(call))

@@ -26,26 +26,34 @@ struct Known {
 }
 
 impl Prepared {
-    /// The request of `user`, who has no headers of its own, if it is known.
+    /// The request of `user`, if it is known. One who has headers of its own has requests of its own.
     pub(super) fn of(&self, user: &User) -> Option<Rc<HttpCall>> {
         let known = self.0.borrow();
         let known = known.as_ref()?;
         let place = user.place();
-        let is_the_same = known.base == user.base
+        let has_same_base = match (&known.base, &user.base) {
+            (None, None) => true,
+            (Some(known), Some(base)) => Arc::ptr_eq(known, base),
+            _ => false,
+        };
+        let is_the_same = has_same_base
+            && user.headers.borrow().is_empty()
             && known.fold_ids == user.fold_ids
-            && is_same(&known.tags, &place.tags)
+            && Arc::ptr_eq(&known.tags, &place.tags)
             && is_same(&known.group, &place.group);
         is_the_same.then(|| Rc::clone(&known.call))
     }
 
-    /// Notes what `user`, who has no headers of its own, asked for.
+    /// Notes what `user` asked for.
     pub(super) fn note(&self, user: &User, call: &Rc<HttpCall>) {
-        self.0.replace(Some(Known {
-            call: Rc::clone(call),
-            base: user.base.clone(),
-            fold_ids: user.fold_ids,
-            tags: user.tags(),
-            group: user.group(),
-        }));
+        if user.headers.borrow().is_empty() {
+            self.0.replace(Some(Known {
+                call: Rc::clone(call),
+                base: user.base.clone(),
+                fold_ids: user.fold_ids,
+                tags: user.tags(),
+                group: user.group(),
+            }));
+        }
     }
 }

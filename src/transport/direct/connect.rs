@@ -13,9 +13,9 @@ use super::super::connect_watch::{Mark, Marks};
 use super::super::exchange::Failure;
 use super::super::lanes::Host as LaneHost;
 use super::DirectTransport;
-use super::departure::Socket;
 use super::pool::Connection;
 use super::race::reach_one;
+use super::socket::Socket;
 use super::stream::Stream;
 use crate::metric::failure::FailureKind;
 

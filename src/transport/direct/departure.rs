@@ -8,10 +8,11 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::Context;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use super::socket::Socket;
 
 /// Requests that leave together at most. More gain nothing, and the first of them would wait longer.
 const MOST: usize = 32;
@@ -38,22 +39,6 @@ struct Request {
     socket: Rc<Socket>,
     /// Where its bytes end; they begin where those of the one before it end.
     end: usize,
-    /// Its user, who need not hear of it when all is well.
-    waker: Waker,
-}
-
-/// A connection without TLS, on which somebody else may write for its user.
-#[derive(Debug)]
-pub(super) struct Socket {
-    pub(super) stream: RefCell<TcpStream>,
-    departed: RefCell<Option<Departed>>,
-}
-
-impl Socket {
-    /// A connection on which nothing waits.
-    pub(super) fn new(stream: TcpStream) -> Rc<Self> {
-        Rc::new(Self { stream: stream.into(), departed: RefCell::default() })
-    }
 }
 
 /// How a request left.
@@ -80,10 +65,12 @@ pub(super) struct Ticket {
 impl Ticket {
     /// Puts a request down whose bytes are `whole`.
     pub(super) fn new(socket: &Rc<Socket>, whole: &[u8], cx: &Context<'_>) -> Self {
+        // Its user need not hear of it when all is well.
+        socket.told_to(cx.waker());
         let count = WAITING.with_borrow_mut(|waiting| {
             waiting.bytes.extend_from_slice(whole);
-            let (socket, waker) = (Rc::clone(socket), cx.waker().clone());
-            waiting.requests.push(Request { socket, end: waiting.bytes.len(), waker });
+            let socket = Rc::clone(socket);
+            waiting.requests.push(Request { socket, end: waiting.bytes.len() });
             waiting.requests.len()
         });
         let ticket = Self { socket: Rc::clone(socket), is_first: count == 1, is_waiting: true };
@@ -125,15 +112,15 @@ fn write_all() {
     };
     let mut begin = 0;
     let mut at = Instant::now();
-    for Request { socket, end, waker } in requests.drain(..) {
+    for Request { socket, end } in requests.drain(..) {
         let whole = &bytes[begin..end];
-        let written = match socket.stream.borrow().try_write(whole) {
+        let written = match socket.try_write(whole) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             written => written,
         };
         let until = Instant::now();
         if !matches!(written, Ok(count) if count == whole.len()) {
-            waker.wake();
+            socket.waker.borrow().wake_by_ref();
         }
         socket.departed.replace(Some(Departed { at, until, written }));
         (begin, at) = (end, until);
@@ -150,10 +137,10 @@ mod tests {
     use std::future::poll_fn;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
+    use std::task::{Wake, Waker};
 
-    use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
+    use tokio::io::{AsyncReadExt, ReadBuf};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -266,14 +253,16 @@ mod tests {
     async fn who_is_not_done_is_woken_and_told_how_far_it_came() {
         let mut users = users(3).await;
         let mut filled = 0;
-        while let Ok(count) = users[1].socket.stream.borrow().try_write(&[b'x'; 64 * 1024]) {
+        while let Ok(count) = users[1].socket.try_write(&[b'x'; 64 * 1024]) {
             filled += count;
         }
         // The close of a peer that has not read everything is a reset.
-        users[2].socket.stream.borrow().try_write(b"unread").unwrap();
+        users[2].socket.try_write(b"unread").unwrap();
         users[2].peer.readable().await.unwrap();
         users[2].peer = User::new().await.peer;
-        poll_fn(|cx| users[2].socket.stream.borrow().poll_read_ready(cx)).await.unwrap();
+        let mut memory = [0];
+        let mut buffer = ReadBuf::new(&mut memory);
+        poll_fn(|cx| users[2].socket.poll_read(cx, &mut buffer)).await.unwrap_err();
         let mut put: Vec<_> = users.iter().map(|user| user.put(b"GET /")).collect();
         let mut written = put.iter_mut().map(|ticket| ticket.departed().unwrap().written);
         assert_eq!(written.next().unwrap().unwrap(), 5);

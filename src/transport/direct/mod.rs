@@ -21,6 +21,7 @@ mod pool;
 mod prepared;
 mod race;
 mod receiver;
+mod socket;
 mod stream;
 
 #[cfg(test)]

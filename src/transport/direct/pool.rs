@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::lanes::Host;
 use super::super::options::MAX_IDLE_PER_HOST;
-use super::departure::Socket;
+use super::socket::Socket;
 use super::stream::Stream;
 use crate::prefetch;
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::departure::Socket;
+use super::socket::Socket;
 
 /// An open connection. TLS keeps much more for each, which is why it is apart.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Stream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(socket) => Pin::new(&mut *socket.stream.borrow_mut()).poll_read(cx, into),
+            Self::Plain(socket) => socket.poll_read(cx, into),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
         }
     }
@@ -38,7 +38,7 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(socket) => Pin::new(&mut *socket.stream.borrow_mut()).poll_write(cx, bytes),
+            Self::Plain(socket) => socket.poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -63,15 +63,11 @@ impl Stream {
     ///
     /// Asks the system only if it has told of something to read, so that it costs next to nothing.
     pub(super) fn is_quiet(&mut self) -> bool {
-        let mut byte = [0];
         match self {
-            Self::Plain(socket) => {
-                let read = socket.stream.borrow().try_read(&mut byte);
-                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-            }
+            Self::Plain(socket) => socket.is_quiet(),
             Self::Tls(stream) => {
                 let mut cx = Context::from_waker(Waker::noop());
-                Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+                Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut [0])).is_pending()
             }
         }
     }

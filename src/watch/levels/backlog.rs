@@ -29,6 +29,7 @@ pub(super) struct Backlog {
     /// As the kernel writes them: the address itself, and all addresses.
     own: String,
     any: [String; 2],
+    is_v4: bool,
     clock: RunClock,
     next_look_at: Duration,
     last: Option<u64>,
@@ -41,6 +42,7 @@ impl Backlog {
         let mut backlog = Self {
             own: in_table(address),
             any: any.map(|ip| in_table(SocketAddr::new(ip, address.port()))),
+            is_v4: address.ip().to_canonical().is_ipv4(),
             clock,
             next_look_at: Duration::ZERO,
             last: None,
@@ -65,10 +67,16 @@ impl Backlog {
     }
 
     /// Sockets bound to exactly the address before those bound to all, as the kernel prefers them; several that share it
-    /// have a queue each.
+    /// have a queue each. A socket for all addresses of version 6 takes connections of version 4 too, where nobody of that
+    /// version listens.
     fn look(&self) -> Option<u64> {
         let (mut own, mut any) = (None, None);
-        for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let tables: &[&str] =
+            if self.is_v4 { &["/proc/net/tcp", "/proc/net/tcp6"] } else { &["/proc/net/tcp6"] };
+        for path in tables {
+            if own.or(any).is_some() {
+                break;
+            }
             let Ok(table) = File::open(path) else { continue };
             // What can be read of a table that breaks off is right.
             let _ = listening(table, |address, queue| {
@@ -187,6 +195,12 @@ mod tests {
         let to = SocketAddr::from(([127, 0, 0, 1], port));
         let _connection = TcpStream::connect(to).expect("connects");
         assert_eq!(Backlog::new(to, RunClock::starting_now()).look(), Some(1));
+        if let Ok(listener) = TcpListener::bind("[::]:0") {
+            let port = listener.local_addr().expect("bound").port();
+            let to = SocketAddr::from(([127, 0, 0, 1], port));
+            let _connection = TcpStream::connect(to).expect("connects");
+            assert_eq!(Backlog::new(to, RunClock::starting_now()).look(), Some(1));
+        }
         let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
         assert_eq!(Backlog::new(nobody, RunClock::starting_now()).level(1.0), None);
     }

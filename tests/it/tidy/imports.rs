@@ -121,7 +121,15 @@ const CRATES: &[(&str, Home)] = &[
     ("rlimit", In(&["src/cli/"])),
     ("rusqlite", In(&["src/store/"])),
     ("rust_embed", In(&["src/control/"])),
-    ("rustix", In(&["src/cli/", "src/engine/timer/", "src/script/stacks.rs"])),
+    (
+        "rustix",
+        In(&[
+            "src/cli/",
+            "src/engine/timer/",
+            "src/script/stacks.rs",
+            "src/transport/direct/socket.rs",
+        ]),
+    ),
     ("rustls", In(&["src/transport/"])),
     ("rustls_native_certs", In(&["src/transport/"])),
     ("rustls_pki_types", In(&["src/transport/"])),

@@ -54,7 +54,7 @@ impl OneTask {
             .expect("it was compiled before");
         let recorder = Rc::new(Recorder::new(0, clock));
         let seed = UserSeed { id: 1, scenario: "default".into(), seed: SEED, tags: Arc::from([]) };
-        let base = url::Url::parse(TARGET).ok().map(Arc::new);
+        let base = url::Url::parse(TARGET).ok().map(Rc::new);
         let user = Rc::new(User::new(seed, base, true, recorder.clone()));
         Self { host, user, recorder, clock, function: "journey".into() }
     }

@@ -23,6 +23,7 @@ pub mod error;
 mod exchanges;
 mod executor;
 mod leg;
+mod ready_requests;
 mod recorder;
 pub mod run;
 mod script_user;

@@ -14,6 +14,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::exchanges::{Recording, reply};
+use super::ready_requests::ReadyRequests;
 use super::recorder::Recorder;
 use super::stop::{Stop, StopLevel};
 use super::timer::Timer;
@@ -109,6 +110,7 @@ pub(super) struct Surroundings {
     pub(super) recorder: Rc<Recorder>,
     pub(super) clock: RunClock,
     pub(super) timer: Timer,
+    pub(super) ready_requests: ReadyRequests,
     /// Sessions built before the load began, for its first users.
     pub(super) prepared: RefCell<Vec<Session>>,
     /// Set when a script error must end the run.
@@ -241,12 +243,12 @@ impl ScriptUser {
         woken
     }
 
-    async fn request(&mut self, call: &HttpCall, stop: &Stop, task: &Task) -> Resumption {
+    async fn request(&mut self, call: &Rc<HttpCall>, stop: &Stop, task: &Task) -> Resumption {
         if stop.level() == StopLevel::Now {
             return Resumption::Aborted;
         }
-        let mut request = match self.build(call) {
-            Ok(request) => request,
+        let mut ready = match self.around.ready_requests.take(call, || self.build(call)) {
+            Ok(ready) => ready,
             Err(message) => {
                 cold_path();
                 let failure = Some((FailureKind::Other, message));
@@ -262,38 +264,44 @@ impl ScriptUser {
             RedirectPolicy { max_hops: call.max_redirects.unwrap_or(around.http.max_redirects) };
         let due = Cell::new(self.due);
         let begun = around.clock.now();
+        let request = &mut ready.request;
         request.handed_at = Some(around.clock.instant(begun));
         // An arrival has a moment of its own; a user of a closed model is due when the answer before is there.
         request.gathers = self.shape.is_closed;
+        let lies_at = std::ptr::from_ref(request).addr();
         let (shape, user, handed_at) = (&*self.shape, &self.user, Cell::new(Some(begun)));
         let record = Recording { around: &around, shape, user, call, handed_at };
         around.recorder.sent(begun);
-        let mut sent = pin!(session.send_observed(&mut request, &policy, |hop| {
-            due.set(record.hop(hop, due.get(), false));
-            around.recorder.sent(around.clock.now());
-        }));
-        let mut is_sent = false;
-        let answered = poll_fn(|cx| {
-            if std::mem::replace(&mut is_sent, true) {
-                // While the system hands over what has arrived, there is time to fetch what comes after that.
-                task.prefetch();
-                session.prefetch();
-                prefetch::value(call);
-                prefetch::value(&**user);
+        let last = {
+            let mut sent = pin!(session.send_observed(request, &policy, |hop| {
+                due.set(record.hop(hop, due.get(), false));
+                around.recorder.sent(around.clock.now());
+            }));
+            let mut is_sent = false;
+            let answered = poll_fn(|cx| {
+                if std::mem::replace(&mut is_sent, true) {
+                    // While the system hands over what has arrived, there is time to fetch what comes after that.
+                    task.prefetch();
+                    session.prefetch();
+                    prefetch::value(&**call);
+                    prefetch::range(lies_at, lies_at + size_of::<Request>());
+                    prefetch::value(&**user);
+                }
+                sent.as_mut().poll(cx)
+            });
+            tokio::select! {
+                biased;
+                // An answer that is there counts, whatever else has come.
+                last = answered => Some(last),
+                () = stop.reached(StopLevel::Now) => None,
             }
-            sent.as_mut().poll(cx)
-        });
-        let last = tokio::select! {
-            biased;
-            // An answer that is there counts, whatever else has come.
-            last = answered => Some(last),
-            () = stop.reached(StopLevel::Now) => None,
         };
         let Some(last) = last else {
             record.aborted(due.get(), begun.max(due.get()));
             return Resumption::Aborted;
         };
         self.due = record.hop(&last, due.get(), true);
+        around.ready_requests.keep(ready, call);
         self.user.set_phase(self.shape.phase_at(self.due));
         Resumption::Reply(reply(call, last))
     }
@@ -348,11 +356,11 @@ impl ScriptUser {
 }
 
 impl VirtualUser for ScriptUser {
-    async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, Arc<str>) {
+    async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, usize) {
         self.due = scheduled_at;
         let shape = self.shape.clone();
-        let task =
-            shape.tasks[pacing::pick_weighted(&shape.cumulative, self.random.random())].clone();
+        let picked = pacing::pick_weighted(&shape.cumulative, self.random.random());
+        let task = &shape.tasks[picked];
         if !self.has_started
             && let Some(on_start) = &shape.on_start
         {
@@ -360,20 +368,20 @@ impl VirtualUser for ScriptUser {
             self.note(on_start, &end);
             match end {
                 TaskEnd::Completed => {}
-                TaskEnd::Aborted => return (IterationEnd::Interrupted, task),
-                TaskEnd::Failed(_) | TaskEnd::Error(_) => return (IterationEnd::Failed, task),
+                TaskEnd::Aborted => return (IterationEnd::Interrupted, picked),
+                TaskEnd::Failed(_) | TaskEnd::Error(_) => return (IterationEnd::Failed, picked),
             }
         }
         self.has_started = true;
-        let end = self.run(&task, stop).await;
-        self.note(&task, &end);
+        let end = self.run(task, stop).await;
+        self.note(task, &end);
         self.iterations += 1;
         let end = match end {
             TaskEnd::Completed => IterationEnd::Completed,
             TaskEnd::Failed(_) | TaskEnd::Error(_) => IterationEnd::Failed,
             TaskEnd::Aborted => IterationEnd::Interrupted,
         };
-        (end, task)
+        (end, picked)
     }
 
     async fn finish(&mut self, stop: &Stop) {

@@ -66,7 +66,7 @@ pub(super) async fn call(
         ScriptHost::new(shared.script.clone(), clock, shared.limits, shared.stop_now.clone())?;
     let around = Rc::new(surroundings(shared, host, recorder.clone(), clock));
     let shape = Rc::new(Shape::of_stage(function));
-    let base = base_of(&shared.plan).map(Arc::new);
+    let base = base_of(&shared.plan).map(Rc::new);
     let seed = UserSeed {
         id: 0,
         scenario: function.into(),

@@ -1,7 +1,6 @@
 //! What an executor knows of a virtual user.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::stop::Stop;
@@ -19,9 +18,9 @@ pub(super) enum IterationEnd {
 
 /// One virtual user: it runs iterations, one at a time.
 pub(super) trait VirtualUser: 'static {
-    /// Runs one iteration that was due at `scheduled_at`, from the start of the run, to its end, or until `stop` reaches [`StopLevel::Now`](super::StopLevel::Now). The task it
-    /// picked comes back with its end.
-    async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, Arc<str>);
+    /// Runs one iteration that was due at `scheduled_at`, from the start of the run, to its end, or until `stop` reaches [`StopLevel::Now`](super::StopLevel::Now). The place
+    /// of the task it picked among those of its scenario comes back with its end.
+    async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, usize);
 
     /// Says goodbye after the last iteration.
     async fn finish(&mut self, stop: &Stop);

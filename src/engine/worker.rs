@@ -12,6 +12,7 @@ use url::Url;
 
 use super::error::EngineError;
 use super::leg::{LegIndex, LegRunner, Orders};
+use super::ready_requests::ReadyRequests;
 use super::recorder::Recorder;
 use super::script_user::{ScriptUser, Shape, Surroundings};
 use super::steer::Steering;
@@ -233,6 +234,7 @@ pub(super) fn surroundings(
         recorder,
         clock,
         timer: Timer::precise(),
+        ready_requests: ReadyRequests::default(),
         prepared: RefCell::default(),
         script_error: Rc::new(Cell::new(false)),
         abort_on_script_error: shared.plan.abort_on_script_error,
@@ -247,7 +249,7 @@ pub(super) fn factory(
 ) -> VuFactory<ScriptUser> {
     let around = around.clone();
     let shape = shape.clone();
-    let base = base_of(plan).map(Arc::new);
+    let base = base_of(plan).map(Rc::new);
     let seed = plan.seed;
     let data = data.map(|data| around.host.shared_data(data));
     Rc::new(move |id| {

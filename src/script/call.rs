@@ -1,6 +1,7 @@
 //! A request as a script asked for it.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub struct HttpCall {
     /// Method in capitals.
     pub method: Arc<str>,
     /// Absolute URL.
-    pub url: Arc<Url>,
+    pub url: Rc<Url>,
     /// Headers in order; later ones of the same name replace earlier ones.
     pub headers: Vec<(String, String)>,
     /// What is sent as the body.

@@ -50,7 +50,7 @@ pub trait Answer: fmt::Debug {
 #[derive(Debug, Default)]
 pub struct PlainAnswer {
     /// As [`Answer::url`].
-    pub url: Option<Arc<Url>>,
+    pub url: Option<Rc<Url>>,
     /// As [`Answer::headers`].
     pub headers: HeaderMap,
     /// As [`Answer::body`].

@@ -54,7 +54,7 @@ pub struct User {
     seed: UserSeed,
     iteration: Cell<u64>,
     place: RefCell<Place>,
-    pub(crate) base: Option<Arc<Url>>,
+    pub(crate) base: Option<Rc<Url>>,
     pub(crate) fold_ids: bool,
     pub(crate) data: RefCell<Dynamic>,
     pub(crate) vars: RefCell<Map>,
@@ -87,7 +87,7 @@ impl User {
     #[must_use]
     pub fn new(
         seed: UserSeed,
-        base: Option<Arc<Url>>,
+        base: Option<Rc<Url>>,
         fold_ids: bool,
         observer: Rc<dyn Observer>,
     ) -> Self {

@@ -2,7 +2,7 @@
 //! place.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ pub struct Exchange {
     /// The method of this hop.
     pub method: Method,
     /// The address of this hop, without user and password.
-    pub url: Arc<Url>,
+    pub url: Rc<Url>,
     /// The response's status; `None` when no whole response head arrived.
     pub status: Option<StatusCode>,
     /// The response's HTTP version; `None` as for `status`.
@@ -63,7 +63,8 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange of which nothing has happened yet.
-    pub(super) fn unsent(method: Method, url: Arc<Url>, started_at: Instant) -> Self {
+    #[inline]
+    pub(super) fn unsent(method: Method, url: Rc<Url>, started_at: Instant) -> Self {
         Self {
             method,
             url,

@@ -155,14 +155,15 @@ impl<'a> Hop<'a> {
         self.fail(Failure::new(FailureKind::Timeout, &format!("total timeout {stage}")));
     }
 
-    /// The exchange as it came to be. `stages` are those up to the last byte of the request.
-    pub(super) fn finish(self, done_at: Instant, stages: Timings) -> Box<Exchange> {
-        let Self { request, exchange, body, started_at, sent_at, bytes_sent, .. } = self;
+    /// The exchange as it came to be, once. `stages` are those up to the last byte of the request.
+    pub(super) fn finish(&mut self, done_at: Instant, stages: Timings) -> Box<Exchange> {
+        let Self { request, started_at, sent_at, bytes_sent, .. } = *self;
+        let exchange = self.exchange.take();
         let mut exchange = exchange.unwrap_or_else(|| unsent(request, started_at));
         (exchange.started_at, exchange.sent_at, exchange.bytes_sent) =
             (started_at, sent_at, bytes_sent);
-        exchange.truncated = body.is_truncated && body.bound > 0;
-        exchange.body = body.into_bytes();
+        exchange.truncated = self.body.is_truncated && self.body.bound > 0;
+        exchange.body = self.body.take();
         exchange.done_at = done_at;
         exchange.timings = stages;
         if let Some(sent_at) = sent_at {
@@ -178,7 +179,9 @@ impl<'a> Hop<'a> {
 }
 
 fn unsent(request: &Request, started_at: Instant) -> Box<Exchange> {
-    Exchange::unsent(request.method.clone(), request.url.clone(), started_at).into()
+    // Put together where it stays, rather than copied there.
+    let place = Box::new_uninit();
+    Box::write(place, Exchange::unsent(request.method.clone(), request.url.clone(), started_at))
 }
 
 /// The kept beginning of a body. A body of one piece is kept without copying it again.
@@ -226,7 +229,8 @@ impl Kept {
         self.more.extend_from_slice(piece);
     }
 
-    fn into_bytes(self) -> Bytes {
-        if self.more.is_empty() { self.first } else { self.more.into() }
+    fn take(&mut self) -> Bytes {
+        let (first, more) = (&mut self.first, &mut self.more);
+        if more.is_empty() { std::mem::take(first) } else { std::mem::take(more).into() }
     }
 }

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::hint::cold_path;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use url::Url;
@@ -20,7 +19,7 @@ pub(super) struct Lanes {
     per_host: usize,
     hosts: RefCell<Vec<Rc<Host>>>,
     /// The address of the last request, and its host: the next one most often has the same.
-    last: RefCell<Option<(Arc<Url>, Rc<Host>)>>,
+    last: RefCell<Option<(Rc<Url>, Rc<Host>)>>,
 }
 
 /// A host that a virtual user has sent to. There is one of these for each of its origins.
@@ -97,7 +96,7 @@ impl Lanes {
     /// # Cancel safety
     ///
     /// Dropping the future gives up the place in the queue.
-    pub(super) async fn enter(&self, url: &Arc<Url>) -> Option<Lane> {
+    pub(super) async fn enter(&self, url: &Rc<Url>) -> Option<Lane> {
         let host = self.host(url)?;
         let has_waited = host.taken.get() >= self.per_host;
         if has_waited {
@@ -118,15 +117,15 @@ impl Lanes {
         }
     }
 
-    fn host(&self, url: &Arc<Url>) -> Option<Rc<Host>> {
+    fn host(&self, url: &Rc<Url>) -> Option<Rc<Host>> {
         if let Some((last, host)) = &*self.last.borrow()
-            && Arc::ptr_eq(last, url)
+            && Rc::ptr_eq(last, url)
         {
             return Some(Rc::clone(host));
         }
         cold_path();
         let host = self.find(url)?;
-        self.last.replace(Some((Arc::clone(url), Rc::clone(&host))));
+        self.last.replace(Some((Rc::clone(url), Rc::clone(&host))));
         Some(host)
     }
 
@@ -158,8 +157,8 @@ mod tests {
 
     use super::*;
 
-    fn url(text: &str) -> Arc<Url> {
-        Arc::new(Url::parse(text).unwrap())
+    fn url(text: &str) -> Rc<Url> {
+        Rc::new(Url::parse(text).unwrap())
     }
 
     #[tokio::test]

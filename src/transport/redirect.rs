@@ -1,6 +1,6 @@
 //! Where a redirect leads, and what of the request goes along.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{
@@ -72,7 +72,7 @@ pub(super) fn target(exchange: &Exchange) -> Result<Option<Url>, Failure> {
 /// The failure of a chain that has used up its hops at `next`, having been at `visited`.
 ///
 /// A second visit by itself is no failure: a page may set a cookie and redirect to itself.
-pub(super) fn exhausted(max_hops: u32, visited: &[Arc<Url>], next: &Url) -> Failure {
+pub(super) fn exhausted(max_hops: u32, visited: &[Rc<Url>], next: &Url) -> Failure {
     if visited.iter().any(|url| **url == *next) {
         Failure::new(
             FailureKind::RedirectLoop,

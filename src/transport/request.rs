@@ -1,6 +1,6 @@
 //! What one request asks for.
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub struct Request {
     /// [`Session`]).
     ///
     /// [`Session`]: super::Session
-    pub url: Arc<Url>,
+    pub url: Rc<Url>,
     /// Headers as the script gave them; they win over every default.
     pub headers: HeaderMap,
     /// The body; empty means none.
@@ -47,7 +47,7 @@ pub struct Request {
 impl Request {
     /// A request without headers or body, with the default timeout, whose response body is kept.
     #[must_use]
-    pub fn new(method: Method, url: impl Into<Arc<Url>>) -> Self {
+    pub fn new(method: Method, url: impl Into<Rc<Url>>) -> Self {
         Self {
             method,
             url: url.into(),
@@ -63,7 +63,7 @@ impl Request {
 
     /// A `GET` request; see [`Request::new`].
     #[must_use]
-    pub fn get(url: impl Into<Arc<Url>>) -> Self {
+    pub fn get(url: impl Into<Rc<Url>>) -> Self {
         Self::new(Method::GET, url)
     }
 

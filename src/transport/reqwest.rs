@@ -220,7 +220,7 @@ impl Attempt<'_> {
         self.hop.cut_off();
     }
 
-    fn finish(self) -> Box<Exchange> {
+    fn finish(mut self) -> Box<Exchange> {
         let done_at = Instant::now();
         let stages = self.watch.timings(self.hop.sent_at().unwrap_or(done_at));
         let mut exchange = self.hop.finish(done_at, stages);

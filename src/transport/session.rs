@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::hint::cold_path;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -173,7 +173,7 @@ fn take_userinfo(request: &mut Request) {
     let password = decoded(request.url.password().unwrap_or_default());
     request.headers.entry(AUTHORIZATION).or_insert_with(|| basic_auth(&user, &password));
     // Both can only fail for URLs without a host, which have no user either.
-    let url = Arc::make_mut(&mut request.url);
+    let url = Rc::make_mut(&mut request.url);
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }

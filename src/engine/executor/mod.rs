@@ -177,7 +177,7 @@ async fn iterate<V: VirtualUser>(
     let (end, task) = user.iterate(scheduled_at, stop).await;
     let ended_at = run.clock.now();
     let took = ended_at.saturating_sub(started_at);
-    run.recorder.ended(&labels(run, &task, scheduled_at), took, |tally| {
+    run.recorder.ended(&labels(run, &run.shape.tasks[task], scheduled_at), took, |tally| {
         match end {
             IterationEnd::Completed => tally.stats.completed += 1,
             IterationEnd::Failed => tally.stats.failed += 1,

@@ -19,7 +19,7 @@ pub(super) struct Prepared(RefCell<Option<Known>>);
 #[derive(Debug)]
 struct Known {
     call: Rc<HttpCall>,
-    base: Option<Arc<Url>>,
+    base: Option<Rc<Url>>,
     fold_ids: bool,
     tags: Tags,
     group: Arc<str>,
@@ -33,7 +33,7 @@ impl Prepared {
         let place = user.place();
         let has_same_base = match (&known.base, &user.base) {
             (None, None) => true,
-            (Some(known), Some(base)) => Arc::ptr_eq(known, base),
+            (Some(known), Some(base)) => Rc::ptr_eq(known, base),
             _ => false,
         };
         let is_the_same = has_same_base

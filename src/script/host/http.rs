@@ -228,7 +228,7 @@ fn apply(call: &mut HttpCall, key: &str, given: Dynamic) -> Fallible<()> {
         "query" => {
             let pairs = pairs("query", given)?;
             if !pairs.is_empty() {
-                Arc::make_mut(&mut call.url).query_pairs_mut().extend_pairs(pairs);
+                Rc::make_mut(&mut call.url).query_pairs_mut().extend_pairs(pairs);
             }
         }
         "headers" => {

@@ -1,6 +1,7 @@
 //! Addresses that a script has asked for before, with what was made of them: a script says the same few again and again.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use url::Url;
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) method: Arc<str>,
-    pub(super) url: Arc<Url>,
+    pub(super) url: Rc<Url>,
     /// The step's name, unless the script gives one.
     pub(super) name: Arc<str>,
 }
@@ -32,7 +33,7 @@ pub(crate) struct Sites {
 #[derive(Debug)]
 struct Known {
     given: Box<str>,
-    base: Option<Arc<Url>>,
+    base: Option<Rc<Url>>,
     fold_ids: bool,
     site: Site,
 }

@@ -64,6 +64,7 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// Puts a request down whose bytes are `whole`.
+    #[inline]
     pub(super) fn new(socket: &Rc<Socket>, whole: &[u8], cx: &Context<'_>) -> Self {
         // Its user need not hear of it when all is well.
         socket.told_to(cx.waker());

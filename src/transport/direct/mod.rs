@@ -205,7 +205,8 @@ impl<'a> Attempt<'a> {
         self.hop.left(departed.at, bytes);
     }
 
-    fn finish(mut self) -> Box<Exchange> {
+    /// The exchange as it came to be.
+    fn finish(&mut self) -> Box<Exchange> {
         let at_once = self.hop.first_byte_at().filter(|_| self.came_at_once);
         let done_at = at_once.unwrap_or_else(Instant::now);
         let sent_at = self.hop.sent_at();
@@ -218,7 +219,7 @@ impl<'a> Attempt<'a> {
             sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
         self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));
         let mut exchange = self.hop.finish(done_at, stages);
-        exchange.new_connection = self.marks.is_some_and(|marks| marks.connected());
+        exchange.new_connection = self.marks.as_ref().is_some_and(|marks| marks.connected());
         exchange
     }
 }

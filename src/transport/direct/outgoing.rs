@@ -38,6 +38,7 @@ pub(super) struct Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     /// The bytes of `request`, which may name a user agent of its own.
+    #[inline]
     pub(super) fn new(request: &'a Request, user_agent: &str) -> Self {
         let mut first = SPARE.take();
         first.clear();

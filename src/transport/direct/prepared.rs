@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::hint::cold_path;
 use std::io::Write;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use http::Method;
 use http::header::{ACCEPT, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT};
@@ -27,7 +27,7 @@ thread_local! {
 /// A head, and all that it was made of.
 struct Known {
     /// The very address, which stays where it is as long as it is known here.
-    url: Arc<Url>,
+    url: Rc<Url>,
     method: Method,
     user_agent: Box<str>,
     names_encodings: bool,
@@ -37,7 +37,7 @@ struct Known {
 
 impl Known {
     fn is(&self, request: &Request, user_agent: &str) -> bool {
-        Arc::ptr_eq(&self.url, &request.url)
+        Rc::ptr_eq(&self.url, &request.url)
             && self.method == request.method
             && self.names_encodings == request.names_encodings
             && *self.user_agent == *user_agent
@@ -51,7 +51,7 @@ pub(super) fn put_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
     }
     HEADS.with_borrow_mut(|heads| {
         heads.resize_with(REMEMBERED, || None);
-        let place = &mut heads[Arc::as_ptr(&request.url).addr() / APART % REMEMBERED];
+        let place = &mut heads[Rc::as_ptr(&request.url).addr() / APART % REMEMBERED];
         match place {
             Some(known) if known.is(request, user_agent) => {
                 if known.head.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn put_head(out: &mut Vec<u8>, request: &Request, user_agent: &str) {
                 cold_path();
                 write_head(out, request, user_agent);
                 *place = Some(Known {
-                    url: Arc::clone(&request.url),
+                    url: Rc::clone(&request.url),
                     method: request.method.clone(),
                     user_agent: user_agent.into(),
                     names_encodings: request.names_encodings,
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_head_that_is_remembered_is_the_one_that_would_be_written() {
-        let url: Arc<Url> = Url::parse("http://a.test/x?y#z").unwrap().into();
-        let get = Request::get(Arc::clone(&url));
+        let url: Rc<Url> = Url::parse("http://a.test/x?y#z").unwrap().into();
+        let get = Request::get(Rc::clone(&url));
         let mut requests = vec![get.clone()];
         requests.push(Request { names_encodings: true, ..get.clone() });
         requests.push(Request { method: Method::HEAD, ..get.clone() });

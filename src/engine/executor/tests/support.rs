@@ -70,7 +70,7 @@ struct ScriptedUser {
 }
 
 impl VirtualUser for ScriptedUser {
-    async fn iterate(&mut self, due: Duration, stop: &Stop) -> (IterationEnd, Arc<str>) {
+    async fn iterate(&mut self, due: Duration, stop: &Stop) -> (IterationEnd, usize) {
         let act = (self.acts)(self.id, self.iterations);
         self.iterations += 1;
         let note = Note { vu: self.id, due, started: self.clock.now(), ended: None };
@@ -90,7 +90,7 @@ impl VirtualUser for ScriptedUser {
             }
         };
         self.log.notes.borrow_mut()[place].ended = Some((self.clock.now(), end));
-        (end, "task".into())
+        (end, 0)
     }
 
     async fn finish(&mut self, stop: &Stop) {

@@ -59,14 +59,16 @@ impl Recording<'_> {
         if let Some(handed_at) = self.handed_at.take() {
             self.around.recorder.held_back(sample.begun.saturating_sub(handed_at));
         }
+        // No redirect has led here, and the method is the script's: both are seen without looking at any text.
+        let is_as_asked = Rc::ptr_eq(&exchange.url, &self.call.url);
+        let method = if is_as_asked { &*self.call.method } else { exchange.method.as_str() };
         let own_name: Arc<str>;
-        let name = if self.call.named || exchange.url == self.call.url {
+        let name = if self.call.named || is_as_asked || exchange.url == self.call.url {
             &self.call.name
         } else {
             cold_path();
             let (target, fold) = (self.user.target(), self.around.http.fold_ids);
-            let (method, url) = (exchange.method.as_str(), exchange.url.as_str());
-            own_name = crate::plan::step_name(method, url, target, fold).into();
+            own_name = crate::plan::step_name(method, exchange.url.as_str(), target, fold).into();
             &own_name
         };
         let message = match &exchange.failure {
@@ -96,7 +98,7 @@ impl Recording<'_> {
                 message: message.clone(),
             })
         });
-        let hop = Hop { name, method: exchange.method.as_str(), url: &exchange.url };
+        let hop = Hop { name, method, url: &exchange.url };
         self.record(&hop, &sample, message);
         done
     }
@@ -128,7 +130,7 @@ impl Recording<'_> {
     fn record(&self, hop: &Hop<'_>, sample: &RequestSample, message: String) {
         let Hop { name, method, url } = *hop;
         let other: Arc<str>;
-        let method = if method == &*self.call.method {
+        let method = if std::ptr::eq(method, &*self.call.method) || method == &*self.call.method {
             &self.call.method
         } else {
             cold_path();

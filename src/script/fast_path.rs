@@ -242,15 +242,27 @@ impl Body {
         };
         let parameters = &defined.iter().find(is_it)?.params;
         let names: Vec<_> = defined.iter().map(|function| function.name).collect();
-        let steps = shape::steps(&shape::statements(ast, name, arguments), &names);
+        let mut steps = shape::steps(&shape::statements(ast, name, arguments), &names);
+        let parameters: Vec<ImmutableString> = parameters.iter().map(|&name| name.into()).collect();
+        share_names(parameters.clone(), &mut steps);
         let defines = |step: &&Step| matches!(step.shortcut, Some(Shortcut::Let(..)));
         Some(Self {
             name: name.to_owned(),
-            parameters: parameters.iter().map(|&name| name.into()).collect(),
+            parameters,
             variables: arguments + steps.iter().filter(defines).count(),
             steps,
         })
     }
+}
+
+/// Lets all mentions of a name be one text: that two names are the same is seen by where they are.
+fn share_names(mut known: Vec<ImmutableString>, steps: &mut [Step]) {
+    let mut share = |name: &mut ImmutableString| match known.iter().find(|known| *known == name) {
+        Some(known) => *name = known.clone(),
+        None => known.push(name.clone()),
+    };
+    let shortcuts = steps.iter_mut().filter_map(|step| step.shortcut.as_mut());
+    shortcuts.for_each(|shortcut| shortcut.each_name(&mut share));
 }
 
 impl IdleStates {
@@ -274,7 +286,6 @@ impl Variables {
     fn get(&self, name: &ImmutableString) -> Option<Found<'_>> {
         match self {
             Self::Ours(all) => {
-                // Mostly Rhai keeps one text for all mentions of a name.
                 let is_it = |(key, _): &&(ImmutableString, Value)| key.ptr_eq(name) || key == name;
                 all.iter().rev().find(is_it).map(|(_, value)| Found::Ours(value))
             }

@@ -27,6 +27,23 @@ pub(super) enum Shortcut {
     Check(Check),
 }
 
+impl Shortcut {
+    /// Shows each name of a variable that it mentions.
+    pub(super) fn each_name(&mut self, see: &mut impl FnMut(&mut ImmutableString)) {
+        match self {
+            Self::Let(name, request) => {
+                see(name);
+                see(&mut request.user);
+            }
+            Self::Request(request) => see(&mut request.user),
+            Self::Check(check) => {
+                check.subject.iter_mut().for_each(&mut *see);
+                check.test.each_name(see);
+            }
+        }
+    }
+}
+
 /// `user.post("/teams", #{ json: #{} })`
 #[derive(Debug)]
 pub(super) struct Request {
@@ -85,6 +102,21 @@ pub(super) enum Test {
     Any(Vec<Self>),
 }
 
+impl Test {
+    fn each_name(&mut self, see: &mut impl FnMut(&mut ImmutableString)) {
+        match self {
+            Self::Operand(one) => one.each_name(see),
+            Self::Compare(one, _, other) => {
+                one.each_name(see);
+                other.each_name(see);
+            }
+            Self::All(tests) | Self::Any(tests) => {
+                tests.iter_mut().for_each(|test| test.each_name(see));
+            }
+        }
+    }
+}
+
 /// One side of a comparison.
 #[derive(Debug)]
 pub(super) enum Operand {
@@ -94,6 +126,15 @@ pub(super) enum Operand {
     Status(ImmutableString),
     /// `answer.ok`
     Ok(ImmutableString),
+}
+
+impl Operand {
+    fn each_name(&mut self, see: &mut impl FnMut(&mut ImmutableString)) {
+        match self {
+            Self::Status(name) | Self::Ok(name) => see(name),
+            Self::Bool(_) | Self::Int(_) => {}
+        }
+    }
 }
 
 /// How the sides of a comparison compare.

@@ -217,7 +217,9 @@ impl<'a> Attempt<'a> {
         };
         stages.sending =
             sent_at.map_or(Duration::ZERO, |at| self.written_at.unwrap_or(done_at) - at);
-        self.hop.answered_by(self.peer.filter(|_| self.hop.has_head()));
+        if self.hop.has_head() {
+            self.hop.answered_by(self.peer);
+        }
         let mut exchange = self.hop.finish(done_at, stages);
         exchange.new_connection = self.marks.as_ref().is_some_and(|marks| marks.connected());
         exchange

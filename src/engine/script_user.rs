@@ -48,6 +48,8 @@ pub(super) struct Shape {
     pub(super) think_time: ThinkTime,
     /// Whether nothing is due at a moment of its own, so that a request may let others go first.
     is_closed: bool,
+    /// Whether somebody asks what its function returned.
+    is_stage: bool,
     pub(super) tags: Tags,
 }
 
@@ -68,6 +70,7 @@ impl Shape {
                 .collect(),
             think_time: scenario.think_time,
             is_closed: !scenario.executor.is_open_model(),
+            is_stage: false,
             tags: tags.collect(),
         }
     }
@@ -84,6 +87,7 @@ impl Shape {
             phases: vec![(function.into(), Duration::ZERO)],
             think_time: ThinkTime::None,
             is_closed: true,
+            is_stage: true,
             tags: Arc::from([]),
         }
     }
@@ -176,7 +180,7 @@ impl ScriptUser {
         self.drive(&mut task, stop).await.0
     }
 
-    /// Does what a task asks for until it ends. Also gives back what it returned, for `setup`.
+    /// Does what a task asks for until it ends. Also gives back what it returned, if it is a stage's.
     pub(super) async fn drive(
         &mut self,
         task: &mut Task,
@@ -204,8 +208,8 @@ impl ScriptUser {
                     }
                 }
                 Step::Ended(result) => {
-                    let returned =
-                        result.as_ref().ok().and_then(|value| self.around.host.to_json(value));
+                    let asked = result.as_ref().ok().filter(|_| self.shape.is_stage);
+                    let returned = asked.and_then(|value| self.around.host.to_json(value));
                     return (self.around.host.explain(result), returned);
                 }
                 Step::Panicked(message) => {

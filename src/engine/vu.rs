@@ -18,8 +18,9 @@ pub(super) enum IterationEnd {
 
 /// One virtual user: it runs iterations, one at a time.
 pub(super) trait VirtualUser: 'static {
-    /// Runs one iteration that was due at `scheduled_at`, from the start of the run, to its end, or until `stop` reaches [`StopLevel::Now`](super::StopLevel::Now). The place
-    /// of the task it picked among those of its scenario comes back with its end.
+    /// Runs one iteration that was due at `scheduled_at`, from the start of the run, to its end, or until `stop` reaches
+    /// [`StopLevel::Now`](super::StopLevel::Now). The place of the task it picked among those of its scenario comes back with
+    /// its end.
     async fn iterate(&mut self, scheduled_at: Duration, stop: &Stop) -> (IterationEnd, usize);
 
     /// Says goodbye after the last iteration.

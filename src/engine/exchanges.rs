@@ -59,11 +59,11 @@ impl Recording<'_> {
         if let Some(handed_at) = self.handed_at.take() {
             self.around.recorder.held_back(sample.begun.saturating_sub(handed_at));
         }
-        // No redirect has led here, and the method is the script's: both are seen without looking at any text.
+        // Where no redirect has led here, the method is the script's, which `record` sees without looking at its text.
         let is_as_asked = Rc::ptr_eq(&exchange.url, &self.call.url);
         let method = if is_as_asked { &*self.call.method } else { exchange.method.as_str() };
         let own_name: Arc<str>;
-        let name = if self.call.named || is_as_asked || exchange.url == self.call.url {
+        let name = if self.call.named || exchange.url == self.call.url {
             &self.call.name
         } else {
             cold_path();

@@ -44,12 +44,12 @@ impl ReadyRequests {
         Ok(Box::new(Ready { call: Rc::clone(call), request: make()? }))
     }
 
-    /// Keeps a request that was sent for `call` and is done with.
-    pub(super) fn keep(&self, ready: Box<Ready>, call: &Rc<HttpCall>) {
+    /// Keeps a request that was sent and is done with. Who asked for it still holds the call.
+    pub(super) fn keep(&self, ready: Box<Ready>) {
         // A redirect has changed it, and so has an address with a user and a password.
-        let is_unchanged = Rc::ptr_eq(&ready.request.url, &call.url);
+        let is_unchanged = Rc::ptr_eq(&ready.request.url, &ready.call.url);
         // Who asked holds the call, and so does the request; whoever else does may ask again.
-        let is_known = Rc::strong_count(call) > 2;
+        let is_known = Rc::strong_count(&ready.call) > 2;
         let mut waiting = self.0.borrow_mut();
         if is_unchanged && is_known && waiting.len() < MOST {
             waiting.push(ready);
@@ -107,7 +107,7 @@ mod tests {
                 let (ready, is_made) = take(&requests, call);
                 assert_eq!(is_made, is_first);
                 assert_eq!(ready.request.url, call.url);
-                requests.keep(ready, call);
+                requests.keep(ready);
             }
         }
     }
@@ -119,7 +119,7 @@ mod tests {
         let _other = Rc::clone(&call);
         let (mut ready, _) = take(&requests, &call);
         Rc::make_mut(&mut ready.request.url).set_path("/elsewhere");
-        requests.keep(ready, &call);
+        requests.keep(ready);
         let (ready, is_made) = take(&requests, &call);
         assert!(is_made);
         assert_eq!(ready.request.url.path(), "/");
@@ -129,16 +129,16 @@ mod tests {
     fn what_nobody_else_may_ask_for_is_not_kept_and_what_nobody_asks_for_makes_room() {
         let requests = ReadyRequests::default();
         let own = call("/own");
-        requests.keep(take(&requests, &own).0, &own);
+        requests.keep(take(&requests, &own).0);
         assert_eq!(Rc::strong_count(&own), 1);
         let known: Vec<_> = (0..3 * MOST).map(|place| call(&format!("/{place}"))).collect();
         let _others = known.clone();
         for call in &known {
-            requests.keep(take(&requests, call).0, call);
+            requests.keep(take(&requests, call).0);
             assert!(requests.0.borrow().len() <= MOST);
         }
         let last = known.last().expect("there are some");
-        requests.keep(take(&requests, last).0, last);
+        requests.keep(take(&requests, last).0);
         assert!(!take(&requests, last).1);
     }
 }

@@ -305,7 +305,7 @@ impl ScriptUser {
             return Resumption::Aborted;
         };
         self.due = record.hop(&last, due.get(), true);
-        around.ready_requests.keep(ready, call);
+        around.ready_requests.keep(ready);
         self.user.set_phase(self.shape.phase_at(self.due));
         Resumption::Reply(reply(call, last))
     }

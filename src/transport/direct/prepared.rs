@@ -17,7 +17,7 @@ use super::super::request::Request;
 /// Heads that a thread remembers. Two that share a place take turns, which costs time and nothing else.
 const REMEMBERED: usize = 64;
 
-/// Where `Arc`s may lie: two of them are at least this far apart, in bytes.
+/// Where `Rc`s may lie: two of them are at least this far apart, in bytes.
 const APART: usize = 64;
 
 thread_local! {
